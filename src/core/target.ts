@@ -1,0 +1,18 @@
+/** A node that a call is for. Two spellings of one node give equal targets except for `asked`. */
+export interface Target {
+  readonly cluster: string;
+  /** Name of the node in the configuration. */
+  readonly node: string;
+  /** host:port that the gateway dials. IPv6 in brackets. */
+  readonly dial: string;
+  /** Names or addresses of which the node's certificate must carry one. */
+  readonly identities: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** The string that the caller used, returned unchanged as hostname in aggregated replies; '' when they named none. */
+  readonly asked: string;
+}
+
+/** Where a call goes: to one node untouched, or to several with apid's aggregation. */
+export type Route =
+  | { readonly kind: 'single'; readonly target: Target }
+  | { readonly kind: 'aggregate'; readonly targets: readonly Target[] };
