@@ -1,0 +1,55 @@
+import type { AuditRecord } from './audit-record.ts';
+
+/** One committed record as readers see it. Everything of `record` comes from the canonical body, not from columns. */
+export interface AuditEntry {
+  /** Position in the log, from 0, without gaps. Decimal text: it may exceed what a number holds. */
+  readonly index: string;
+  readonly bootId: string;
+  /** Counter of the writing process, from 1, without gaps. Decimal text. */
+  readonly writerSequence: string;
+  /** The gateway's clock, milliseconds since the epoch. */
+  readonly time: number;
+  /** SHA-256(0x00 || body), hex. */
+  readonly leaf: string;
+  readonly record: AuditRecord;
+}
+
+/** Which entries to read. Everything given must hold. Texts compare exactly unless they end in `*` (prefix). */
+export interface AuditFilter {
+  readonly kinds?: readonly string[] | undefined;
+  readonly principal?: string | undefined;
+  readonly cluster?: string | undefined;
+  readonly node?: string | undefined;
+  readonly method?: string | undefined;
+  readonly action?: string | undefined;
+  readonly risk?: string | undefined;
+  readonly resource?: string | undefined;
+  readonly decision?: string | undefined;
+  readonly reason?: string | undefined;
+  /** gRPC status number of an outcome. */
+  readonly grpcCode?: number | undefined;
+  readonly callId?: string | undefined;
+  readonly approvalId?: string | undefined;
+  /** Milliseconds since the epoch, inclusive. */
+  readonly since?: number | undefined;
+  /** Milliseconds since the epoch, exclusive. */
+  readonly until?: number | undefined;
+}
+
+/** A page: newest first when reading `before`, oldest first when reading `after`. */
+export interface AuditPage {
+  readonly limit: number;
+  readonly before?: string | undefined;
+  readonly after?: string | undefined;
+}
+
+/** Reads the log. Every read through a door is itself recorded by that door. */
+export interface AuditReader {
+  list(filter: AuditFilter, page: AuditPage): Promise<readonly AuditEntry[]>;
+  /** All entries of one call in log order; empty when there are none. */
+  call(callId: string): Promise<readonly AuditEntry[]>;
+  /** Entries after an index as they are committed, until the signal. */
+  follow(after: string, filter: AuditFilter, signal: AbortSignal): AsyncIterable<AuditEntry>;
+  /** Highest committed index, or undefined for an empty log. */
+  last(): Promise<string | undefined>;
+}

@@ -1,0 +1,42 @@
+import type { Approval } from '../core/approval.ts';
+import type { AuditReader } from '../core/audit-entry.ts';
+import type { AuditRecord } from '../core/audit-record.ts';
+import type { Identity } from '../core/authentication.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Decide, PolicyQuestion } from '../core/decision.ts';
+import type { Risk } from '../core/method.ts';
+import type { Target } from '../core/target.ts';
+
+/** One part that must work before calls are taken. */
+export interface ReadinessCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly message: string;
+}
+
+/** The approvals that the HTTP API shows and decides. `decide` refuses the requester's own vote. */
+export interface ApprovalDesk {
+  list(filter: { state?: string | undefined; limit: number }): Promise<readonly Approval[]>;
+  get(id: string): Promise<Approval | undefined>;
+  decide(vote: { id: string; by: string; verdict: 'approve' | 'deny'; reason: string }): Promise<Approval>;
+}
+
+/** Everything the web door needs, handed in by `app.ts`. */
+export interface HttpDependencies {
+  readonly version: string;
+  readonly clock: Clock;
+  readonly identity: Identity;
+  readonly decide: Decide;
+  readonly policyRevision: () => string;
+  /** Full text explanation of a decision, for people. */
+  readonly explain: (question: PolicyQuestion) => { readonly effect: string; readonly text: string };
+  readonly actions: ReadonlyMap<string, { readonly risk: Risk; readonly area: string }>;
+  readonly findTarget: (cluster: string | undefined, node: string) => Target | undefined;
+  /** Resolves when the record is durable. */
+  readonly record: (record: AuditRecord) => Promise<void>;
+  /** Undefined when no reader login is configured. */
+  readonly auditReader: AuditReader | undefined;
+  readonly approvals: ApprovalDesk;
+  readonly readiness: () => readonly ReadinessCheck[];
+  readonly metricsText: () => Promise<string>;
+}

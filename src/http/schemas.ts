@@ -1,0 +1,56 @@
+import { type Static, Type } from 'typebox';
+
+/** Shapes that several routes share. OpenAPI is made from these, so every field says what it is. */
+const auditValue = Type.Unknown({
+  description: 'Text, boolean, list, or {length, digest} of a value that is not stored.',
+});
+
+export const auditEntrySchema = Type.Object(
+  {
+    index: Type.String({ description: 'Position in the log, decimal.' }),
+    time: Type.String({ description: "The gateway's clock, RFC 3339." }),
+    boot: Type.String({ description: 'Process start that wrote the record.' }),
+    sequence: Type.String({ description: 'Counter of that process, decimal.' }),
+    leaf: Type.String({ description: 'SHA-256(0x00 || body), hex.' }),
+    record: Type.Record(Type.String(), auditValue, { description: 'The record, field by field.' }),
+  },
+  { $id: 'AuditEntry' },
+);
+export type AuditEntryBody = Static<typeof auditEntrySchema>;
+
+export const approvalSchema = Type.Object(
+  {
+    id: Type.String(),
+    state: Type.String(),
+    requester: Type.String(),
+    cluster: Type.String(),
+    node: Type.String(),
+    method: Type.String(),
+    action: Type.String(),
+    resource: Type.String(),
+    binding: Type.String({ description: 'SHA-256 over requester, cluster, node, method and request, hex.' }),
+    summary: Type.Record(Type.String(), Type.Unknown()),
+    reason: Type.String(),
+    created: Type.String({ description: 'RFC 3339.' }),
+    expires: Type.String({
+      description: 'RFC 3339. While pending: when it lapses; approved: until when it must be used.',
+    }),
+    votes: Type.Array(
+      Type.Object({ by: Type.String(), verdict: Type.String(), reason: Type.String(), at: Type.String() }),
+    ),
+  },
+  { $id: 'Approval' },
+);
+export type ApprovalBody = Static<typeof approvalSchema>;
+
+export const problemSchema = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String(),
+    detail: Type.String(),
+    instance: Type.String(),
+  },
+  { $id: 'Problem', description: 'RFC 9457 problem details.' },
+);

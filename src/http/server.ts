@@ -1,0 +1,132 @@
+import { constants } from 'node:crypto';
+import { createServer as createPlainServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import swagger from '@fastify/swagger';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from 'fastify';
+import { guardRoutes } from './access.ts';
+import type { HttpDependencies } from './dependencies.ts';
+import { toProblem } from './problem.ts';
+import { approvalRoutes } from './routes/approvals.ts';
+import { auditRoutes } from './routes/audit.ts';
+import { healthRoutes } from './routes/health.ts';
+import { policyRoutes } from './routes/policy.ts';
+
+export interface HttpSettings {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined serves plain HTTP, which the configuration has to ask for by name (`insecure`). */
+  readonly tls:
+    | { readonly certificate: string; readonly key: string; readonly clientCa: string | undefined }
+    | undefined;
+}
+
+export interface HttpServer {
+  /** Starts to listen and gives the real port. */
+  listen(): Promise<{ readonly host: string; readonly port: number }>;
+  /** The API description, OpenAPI 3.1, made from the route schemas. */
+  openapi(): unknown;
+  /** Ends idle connections at once and waits for running requests. */
+  close(): Promise<void>;
+}
+
+export type TypedServer = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** Builds the web door. Fails when a route states no access level; see `access.ts`. */
+export async function createHttpServer(
+  settings: HttpSettings,
+  dependencies: HttpDependencies,
+  log: FastifyBaseLogger,
+): Promise<HttpServer> {
+  const server: TypedServer = Fastify({
+    loggerInstance: log,
+    // Every call is an audit matter already; a second log line per request says nothing more.
+    disableRequestLogging: true,
+    bodyLimit: 64 * 1024,
+    requestTimeout: 30_000,
+    forceCloseConnections: true,
+    ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: false } },
+    serverFactory: handler => createRawServer(settings, handler),
+  }).withTypeProvider<TypeBoxTypeProvider>();
+  server.setErrorHandler((error, request, reply) => {
+    const problem = toProblem(error, request.url.split('?')[0] ?? '/');
+    if (problem.status >= 500) request.log.error({ err: error, url: problem.instance }, 'request failed');
+    return reply.code(problem.status).type('application/problem+json').send(problem);
+  });
+  server.setNotFoundHandler((request, reply) =>
+    reply
+      .code(404)
+      .type('application/problem+json')
+      .send({
+        type: 'about:blank',
+        title: 'Not Found',
+        status: 404,
+        code: 'not-found',
+        detail: 'no such route; the description is at /openapi.json',
+        instance: request.url.split('?')[0],
+      }),
+  );
+  guardRoutes(server, {
+    identity: dependencies.identity,
+    decide: dependencies.decide,
+    record: dependencies.record,
+  });
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'talosgate', version: dependencies.version, description: 'Audit, approvals and health.' },
+      components: {
+        securitySchemes: {
+          jwt: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'Or a client certificate.' },
+        },
+      },
+    },
+  });
+  healthRoutes(server, dependencies);
+  policyRoutes(server, dependencies);
+  auditRoutes(server, dependencies);
+  approvalRoutes(server, dependencies);
+  server.get('/openapi.json', { config: { access: { kind: 'public' } }, schema: { hide: true } }, () =>
+    server.swagger(),
+  );
+  await server.ready();
+  return {
+    listen: async () => {
+      await server.listen({ host: settings.host, port: settings.port });
+      const address = server.server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : settings.port;
+      return { host: settings.host, port };
+    },
+    openapi: () => server.swagger(),
+    close: () => server.close(),
+  };
+}
+
+function createRawServer(settings: HttpSettings, handler: RequestListener): Server {
+  if (settings.tls === undefined) return createPlainServer(handler);
+  const server = createTlsServer(
+    {
+      cert: settings.tls.certificate,
+      key: settings.tls.key,
+      ...(settings.tls.clientCa === undefined ? {} : { ca: settings.tls.clientCa, requestCert: true }),
+      // A JWT is as good as a certificate, so none is required here; access.ts decides for each request.
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      secureOptions: constants.SSL_OP_NO_TICKET,
+    },
+    handler,
+  );
+  return server;
+}
