@@ -1,0 +1,148 @@
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+import { dirname, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parse } from 'yaml';
+import { GateError } from '../core/gate-error.ts';
+
+/** How the command line reaches a gateway and as whom. Paths are absolute. */
+export interface ClientSettings {
+  readonly server: string;
+  readonly ca: string | undefined;
+  readonly certificate: string | undefined;
+  readonly key: string | undefined;
+  readonly tokenFile: string | undefined;
+}
+
+/** What commander hands over for `--client`, `--server` and their like. */
+export interface ClientOptions {
+  readonly client?: string;
+  readonly server?: string;
+  readonly ca?: string;
+  readonly certificate?: string;
+  readonly key?: string;
+  readonly tokenFile?: string;
+}
+
+const fileKeys = ['server', 'ca', 'certificate', 'key', 'token_file'];
+
+/** Merges the client file (`--client`, else TALOSGATE_CLIENT) with single options; options win. */
+export function clientSettings(options: ClientOptions, env: NodeJS.ProcessEnv): ClientSettings {
+  const file = options.client ?? env['TALOSGATE_CLIENT'];
+  const stored = file === undefined ? {} : readClientFile(file);
+  const server = options.server ?? stored['server'];
+  if (server === undefined) {
+    throw new GateError('bad-config', 'no gateway named: give --client FILE or --server URL, or set TALOSGATE_CLIENT');
+  }
+  const path = (key: 'ca' | 'certificate' | 'key' | 'tokenFile', name: string): string | undefined =>
+    options[key] === undefined ? stored[name] : resolve(options[key]);
+  return {
+    server,
+    ca: path('ca', 'ca'),
+    certificate: path('certificate', 'certificate'),
+    key: path('key', 'key'),
+    tokenFile: path('tokenFile', 'token_file'),
+  };
+}
+
+/** Sends one JSON request and gives the parsed answer; a problem answer becomes a GateError with its detail. */
+export async function callApi(
+  settings: ClientSettings,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
+  const response = await send(settings, method, path, body);
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += String(chunk);
+  return parseAnswer(response.statusCode ?? 0, text);
+}
+
+/** Reads an endless answer line by line, until the signal or the server ends it. */
+export async function* streamApi(settings: ClientSettings, path: string, signal: AbortSignal): AsyncIterable<unknown> {
+  const response = await send(settings, 'GET', path, undefined, signal);
+  if (response.statusCode !== 200) {
+    let text = '';
+    for await (const chunk of response.setEncoding('utf8')) text += String(chunk);
+    parseAnswer(response.statusCode ?? 0, text);
+    return;
+  }
+  try {
+    for await (const line of createInterface({ input: response })) {
+      if (line !== '') yield JSON.parse(line) as unknown;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+function send(
+  settings: ClientSettings,
+  method: string,
+  path: string,
+  body: unknown,
+  signal?: AbortSignal,
+): Promise<IncomingMessage> {
+  const url = new URL(path, settings.server);
+  const payload = body === undefined ? undefined : JSON.stringify(body);
+  const options = {
+    method,
+    headers: {
+      accept: 'application/json',
+      ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(settings.tokenFile === undefined ? {} : { authorization: `Bearer ${readText(settings.tokenFile).trim()}` }),
+    },
+    ...(signal === undefined ? {} : { signal }),
+    ...(settings.ca === undefined ? {} : { ca: readText(settings.ca) }),
+    ...(settings.certificate === undefined ? {} : { cert: readText(settings.certificate) }),
+    ...(settings.key === undefined ? {} : { key: readText(settings.key) }),
+  };
+  return new Promise((resolvePromise, reject) => {
+    const request = (url.protocol === 'http:' ? plainRequest : tlsRequest)(url, options, resolvePromise);
+    request.on('error', error =>
+      reject(new GateError('upstream-unavailable', `cannot reach ${url.origin}: ${error.message}`, { cause: error })),
+    );
+    request.end(payload);
+  });
+}
+
+function parseAnswer(status: number, text: string): unknown {
+  const value = parseJson(text);
+  if (status >= 200 && status < 300) return value;
+  const detail =
+    typeof value === 'object' && value !== null && 'detail' in value ? String(value.detail) : text.slice(0, 200);
+  throw new GateError(status === 404 ? 'not-found' : status === 401 ? 'unauthenticated' : 'denied', detail);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function readClientFile(file: string): Record<string, string> {
+  const value: unknown = parse(readText(file));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new GateError('bad-config', `${file}: expected keys ${fileKeys.join(', ')}`);
+  }
+  const folder = dirname(resolve(file));
+  const entries = Object.entries(value).map(([key, entry]): [string, string] => {
+    if (!fileKeys.includes(key) || typeof entry !== 'string') {
+      throw new GateError('bad-config', `${file}: unknown or non-text key ${key}; known are ${fileKeys.join(', ')}`);
+    }
+    return [key, key === 'server' ? entry : resolve(folder, entry)];
+  });
+  return Object.fromEntries(entries);
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new GateError('bad-config', `cannot read ${file}: ${(error as Error).message}`, { cause: error });
+  }
+}
