@@ -15,10 +15,24 @@ export type ApprovalState = (typeof approvalStates)[number];
 
 export interface ApprovalVote {
   readonly by: string;
+  /** Groups that the voter's credential stated when they voted; what a quorum by group counts. */
+  readonly groups: readonly string[];
   readonly verdict: 'approve' | 'deny';
   readonly reason: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
+}
+
+/** So many people of one group; `undefined` is anybody who may decide. */
+export interface ApprovalNeed {
+  readonly group: string | undefined;
+  readonly count: number;
+}
+
+/** How many have to agree, and how many denials end a request. Nobody is counted for two needs at once. */
+export interface ApprovalQuorum {
+  readonly approvals: readonly ApprovalNeed[];
+  readonly denials: number;
 }
 
 /** One request for a second person's agreement, bound to an exact call. */
@@ -37,9 +51,17 @@ export interface Approval {
   /** What the approver is shown: the audit summary of the request. */
   readonly summary: Readonly<Record<string, unknown>>;
   readonly reason: string;
+  readonly quorum: ApprovalQuorum;
   readonly createdAt: number;
   /** While pending: when the request lapses. When approved: until when it must be claimed. */
   readonly expiresAt: number;
+  /** How long a grant may wait for its use once it is given, in milliseconds. */
+  readonly claimWindowMs: number;
   readonly votes: readonly ApprovalVote[];
+  /** Call that used the grant. */
   readonly claimedBy: string | undefined;
+  /** Milliseconds since the epoch at which the last state was reached; undefined while the approval is open. */
+  readonly endedAt: number | undefined;
+  /** Why it ended, in words; '' while it is open or when nobody said. */
+  readonly endReason: string;
 }

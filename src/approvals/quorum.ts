@@ -1,0 +1,62 @@
+import type { ApprovalNeed, ApprovalQuorum, ApprovalVote } from '../core/approval.ts';
+
+/** What every request asks for until rules can say more: one approval by anybody who may decide, one denial ends it. */
+export const onePerson: ApprovalQuorum = { approvals: [{ group: undefined, count: 1 }], denials: 1 };
+
+/**
+ * Says whether the approving votes fill every need with different people. It checks every set of needs against the
+ * people who fit one of them (Hall's condition), so one person in two groups never stands for two.
+ * No need at all is never met: an approval without approvers is none. The database computes the same, see
+ * `talosgate.approval_quorum_met`.
+ */
+export function quorumMet(quorum: ApprovalQuorum, votes: readonly ApprovalVote[]): boolean {
+  if (quorum.approvals.length === 0) return false;
+  const approving = votes.filter(vote => vote.verdict === 'approve');
+  return subsets(quorum.approvals).every(needs => {
+    const people = new Set(approving.filter(vote => needs.some(need => fits(vote, need))).map(vote => vote.by));
+    return people.size >= needs.reduce((sum, need) => sum + need.count, 0);
+  });
+}
+
+/** Says whether enough people have denied to end the request. */
+export function denialsMet(quorum: ApprovalQuorum, votes: readonly ApprovalVote[]): boolean {
+  return votes.filter(vote => vote.verdict === 'deny').length >= quorum.denials;
+}
+
+/** What is left of a grant when its votes are looked at again. */
+export interface VotesNow {
+  /** True when the votes that still count are enough. */
+  readonly enough: boolean;
+  /** People whose vote no longer counts. */
+  readonly void: readonly string[];
+}
+
+/**
+ * Looks at a grant's votes again right before it is used: the vote of a person who may no longer decide is void.
+ * `stillMayDecide` is asked once per approving vote; the requester's own vote never counts, whatever it says.
+ */
+export function voidVotes(
+  approval: { readonly requester: string; readonly quorum: ApprovalQuorum; readonly votes: readonly ApprovalVote[] },
+  stillMayDecide: (person: string, vote: ApprovalVote) => boolean,
+): VotesNow {
+  const approving = approval.votes.filter(vote => vote.verdict === 'approve');
+  const standing = approving.filter(vote => !samePerson(vote.by, approval.requester) && stillMayDecide(vote.by, vote));
+  return {
+    enough: quorumMet(approval.quorum, standing),
+    void: approving.filter(vote => !standing.includes(vote)).map(vote => vote.by),
+  };
+}
+
+/** Compares two person ids the way the database does: without regard to case. */
+export function samePerson(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
+function fits(vote: ApprovalVote, need: ApprovalNeed): boolean {
+  return need.group === undefined || vote.groups.includes(need.group);
+}
+
+/** Every non-empty selection. A rule has a handful of needs, the database allows eight. */
+function subsets<T>(items: readonly T[]): T[][] {
+  return items.reduce<T[][]>((all, item) => [...all, ...all.map(set => [...set, item]), [item]], []);
+}
