@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 // talosctl is on PATH (or TALOSCTL names one); it says so loudly when there is none.
 export default defineConfig({
   test: {
+    reporters: ['default', './test/support/totals-reporter.ts'],
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {
