@@ -3,7 +3,7 @@ import { durationNotation, pathNotation, type SettingsProblem } from '../core/se
 
 const SubjectRule = Type.Object(
   {
-    from: Type.Union([Type.Literal('uri'), Type.Literal('email'), Type.Literal('common_name')], {
+    from: Type.Enum(['uri', 'email', 'common_name'], {
       description: 'Part of the certificate that names the caller: URI SAN, e-mail SAN, or the common name.',
     }),
     prefix: Type.Optional(
@@ -74,10 +74,9 @@ export const JwtIssuerSettings = Type.Object(
       { additionalProperties: false, minProperties: 1, maxProperties: 1, 'x-remedy': remedyForKeys },
     ),
     algorithms: Type.Array(
-      Type.Union(
-        jwtAlgorithms.map(name => Type.Literal(name)),
-        { 'x-remedy': `name one of ${jwtAlgorithms.join(', ')}; unsigned and shared-secret tokens are never accepted` },
-      ),
+      Type.Enum(jwtAlgorithms, {
+        'x-remedy': `name one of ${jwtAlgorithms.join(', ')}; unsigned and shared-secret tokens are never accepted`,
+      }),
       { minItems: 1, default: ['RS256', 'ES256', 'EdDSA'], description: 'Signature algorithms that are accepted.' },
     ),
     type: Type.Optional(Type.String({ minLength: 1, description: 'Required typ header, such as at+jwt.' })),
@@ -109,7 +108,7 @@ export const JwtIssuerSettings = Type.Object(
       default: '',
       description: 'Put before every name from this issuer, to keep issuers apart.',
     }),
-    kind: Type.Union([Type.Literal('person'), Type.Literal('machine')], {
+    kind: Type.Enum(['person', 'machine'], {
       default: 'person',
       description: 'What callers from this issuer are.',
     }),

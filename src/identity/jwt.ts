@@ -146,7 +146,10 @@ function toPrincipal(
         kind: 'jwt',
         issuer: settings.issuer,
         subject: readText(payload.sub) ?? '',
-        audience: [payload.aud ?? []].flat().slice(0, 16).flatMap(text => readText(text) ?? []),
+        audience: [payload.aud ?? []]
+          .flat()
+          .slice(0, 16)
+          .flatMap(text => readText(text) ?? []),
         tokenId: readText(payload.jti),
         keyId: readText(protectedHeader.kid),
         algorithm: protectedHeader.alg,
