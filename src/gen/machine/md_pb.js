@@ -10,7 +10,7 @@ import { file_talosgate_options } from "../talosgate/options_pb.js";
  * Describes the file machine/md.proto.
  */
 export const file_machine_md = /*@__PURE__*/
-  fileDesc("ChBtYWNoaW5lL21kLnByb3RvEgdtYWNoaW5lIiIKEE1ERGVzdHJveVJlcXVlc3QSDgoGZGV2aWNlGAEgASgJMqcBCglNRFNlcnZpY2USmQEKB0Rlc3Ryb3kSGS5tYWNoaW5lLk1ERGVzdHJveVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiW+LgGFcKEnN0b3JhZ2UubWQtZGVzdHJveRADGghvczphZG1pbiIIb3M6YWRtaW46C21kL3tkZXZpY2V9QgZkZXZpY2VKBmRldmljZWIOdjEuMTQuMC1iZXRhLjBiBnByb3RvMw", [file_google_protobuf_empty, file_talosgate_options]);
+  fileDesc("ChBtYWNoaW5lL21kLnByb3RvEgdtYWNoaW5lIiIKEE1ERGVzdHJveVJlcXVlc3QSDgoGZGV2aWNlGAEgASgJMqYBCglNRFNlcnZpY2USmAEKB0Rlc3Ryb3kSGS5tYWNoaW5lLk1ERGVzdHJveVJlcXVlc3QaFi5nb29nbGUucHJvdG9idWYuRW1wdHkiWuLgGFYKEnN0b3JhZ2UubWQtZGVzdHJveRADGghvczphZG1pbiIIb3M6YWRtaW46CkBtZDpkZXZpY2VCBmRldmljZUoGZGV2aWNlYg52MS4xNC4wLWJldGEuMGIGcHJvdG8z", [file_google_protobuf_empty, file_talosgate_options]);
 
 /**
  * Describes the message machine.MDDestroyRequest.

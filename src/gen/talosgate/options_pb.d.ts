@@ -72,6 +72,7 @@ export declare type MethodRule = Message<"talosgate.MethodRule"> & {
   policyFields: string[];
 
   /**
+   * Every value in a request belongs to exactly one of the next three lists; an entry may name a whole message.
    * Request fields that the audit log may show as they are.
    *
    * @generated from field: repeated string audit_show = 9;
@@ -98,6 +99,33 @@ export declare type MethodRule = Message<"talosgate.MethodRule"> & {
    * @generated from field: string since = 12;
    */
   since: string;
+
+  /**
+   * How the content of a request can turn the call into a stricter action (src/catalog/raise.ts). Empty: it cannot.
+   *
+   * @generated from field: string raise = 13;
+   */
+  raise: string;
+
+  /**
+   * Request field that names an image to run. A reference without a digest is reported, so that it can be refused.
+   *
+   * @generated from field: string pinned_image = 14;
+   */
+  pinnedImage: string;
+
+  /**
+   * Where the client streams: the request fields that the first message, and each later one, may hold. Dotted paths;
+   * nothing else is accepted there, so that a stream cannot bring a second request after the decision.
+   *
+   * @generated from field: repeated string stream_first = 15;
+   */
+  streamFirst: string[];
+
+  /**
+   * @generated from field: repeated string stream_later = 16;
+   */
+  streamLater: string[];
 };
 
 /**
