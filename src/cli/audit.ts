@@ -71,7 +71,11 @@ export function auditCommands(parent: Command, output: Output, env: NodeJS.Proce
       const leave = (): void => stop.abort();
       process.once('SIGINT', leave);
       try {
-        for await (const line of streamApi(clientSettings(options, env), `/api/v1/audit/tail?${query.toString()}`, stop.signal)) {
+        for await (const line of streamApi(
+          clientSettings(options, env),
+          `/api/v1/audit/tail?${query.toString()}`,
+          stop.signal,
+        )) {
           const entry = line as Entry;
           output.out(options['output'] === 'json' ? JSON.stringify(entry) : row(entry).join('  '));
         }

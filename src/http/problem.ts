@@ -8,6 +8,7 @@ const httpStatus = {
   'malformed-frame': 400,
   'malformed-message': 400,
   'message-too-large': 413,
+  'unsupported-encoding': 415,
   'unknown-method': 404,
   unauthenticated: 401,
   'unknown-target': 404,

@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url';
+import type { Clock } from '../core/clock.ts';
+import type { Output } from './output.ts';
+
+/** What every subcommand is given instead of reaching for the process. */
+export interface CliContext {
+  readonly output: Output;
+  readonly env: NodeJS.ProcessEnv;
+  readonly clock: Clock;
+}
+
+/** Root of the installed package: where `policies/` and `migrations/` stand, beside `src/` or `dist/`. */
+export const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Resolves on the first SIGINT or SIGTERM; a second one ends the process at once. */
+export function untilStopped(): Promise<NodeJS.Signals> {
+  return new Promise(resolve => {
+    const stop = (signal: NodeJS.Signals): void => {
+      process.once(signal, () => process.exit(130));
+      resolve(signal);
+    };
+    process.once('SIGINT', stop);
+    process.once('SIGTERM', stop);
+  });
+}

@@ -1,0 +1,156 @@
+import { askForGrant } from '../approvals/ask.ts';
+import { bindCall } from '../approvals/binding.ts';
+import { holdForApproval } from '../approvals/hold.ts';
+import type { ApprovalTexts } from '../approvals/lines.ts';
+import { voidVotes } from '../approvals/quorum.ts';
+import type { ApprovalStore, NewApproval } from '../approvals/store.ts';
+import type { Approval, ApprovalVote } from '../core/approval.ts';
+import { GateError } from '../core/gate-error.ts';
+import { encodeFrame } from '../core/grpc-frame.ts';
+import { actedFrom } from './call-records.ts';
+import type { RunningCall } from './calls.ts';
+import { principalOf, questionFor } from './decide-legs.ts';
+import { encodeResize, heldTerminal } from './held-debug.ts';
+import type { Leg } from './leg.ts';
+import type { Admitted, CallStages, Refusal, Step } from './stages.ts';
+
+/** What the door needs of approvals. */
+export interface Approvals {
+  readonly store: ApprovalStore;
+  readonly texts: ApprovalTexts;
+  readonly reasonRequired: boolean;
+}
+
+/** Legs that may go on, each that needs one with its grant. */
+export interface Granted {
+  readonly legs: readonly Leg[];
+  /** Frames to send after the first one: what the caller's terminal said of itself while it was held. */
+  readonly replay: readonly Buffer[];
+}
+
+/**
+ * Finds or waits for the grants that the legs need. A shell is held in the caller's terminal; every other call is told
+ * to come again. A grant counts only while the requester and enough of its approvers still have the right.
+ */
+export async function obtainGrants(
+  call: RunningCall,
+  admitted: Admitted,
+  legs: readonly Leg[],
+  stages: CallStages,
+): Promise<Step<Granted>> {
+  if (legs.every(leg => leg.decision.effect !== 'approve')) return { ok: true, value: { legs, replay: [] } };
+  if (admitted.method.risk === 'shell') return await holdShell(call, admitted, legs, stages);
+  const granted: Leg[] = [];
+  for (const leg of legs) {
+    if (leg.decision.effect !== 'approve') {
+      granted.push(leg);
+      continue;
+    }
+    const request = requestFor(call, admitted, leg);
+    const answer = await askForGrant({ store: stages.approvals.store, request, texts: stages.approvals.texts });
+    if (answer.kind !== 'granted') {
+      return refused(leg, 'approval-required', new GateError('approval-required', answer.message), answer.approvalId);
+    }
+    const checked = checkGrant(call, admitted, leg, answer.approval, stages);
+    if (!checked.ok) return checked;
+    granted.push(checked.value);
+  }
+  return { ok: true, value: { legs: granted, replay: [] } };
+}
+
+async function holdShell(
+  call: RunningCall,
+  admitted: Admitted,
+  legs: readonly Leg[],
+  stages: CallStages,
+): Promise<Step<Granted>> {
+  const leg = legs[0];
+  if (leg === undefined || legs.length !== 1) throw new GateError('internal', 'a shell call to several nodes');
+  const { unpinnedImage } = admitted.facts;
+  if (unpinnedImage !== undefined) {
+    const message =
+      'the debug image must be named by digest, so that what is approved is what runs: name@sha256:...; ' +
+      'talosctl does so by itself when it pulls the image first';
+    return refused(leg, 'unpinned-image', new GateError('approval-refused', message));
+  }
+  const { store, texts, reasonRequired } = stages.approvals;
+  const result = await holdForApproval({
+    terminal: heldTerminal(call, admitted),
+    store,
+    request: requestFor(call, admitted, leg),
+    reasonRequired,
+    clock: stages.clock,
+    signal: call.gone.signal,
+    texts,
+  });
+  if (result.kind === 'ended') {
+    const reason =
+      result.how === 'denied' ? 'approval-refused' : result.how === 'cancelled' ? 'cancelled' : 'approval-required';
+    return refused(leg, reason, new GateError(result.code, result.message), undefined, true);
+  }
+  const checked = checkGrant(call, admitted, leg, result.approval, stages);
+  if (!checked.ok) return checked;
+  const replay = result.resize === undefined ? [] : [encodeFrame(encodeResize(result.resize))];
+  return { ok: true, value: { legs: [checked.value], replay } };
+}
+
+/** Asks policy again, about the requester and about each approver, right before the grant is used. */
+function checkGrant(
+  call: RunningCall,
+  admitted: Admitted,
+  leg: Leg,
+  approval: Approval,
+  stages: CallStages,
+): Step<Leg> {
+  const question = questionFor(principalOf(call), leg.target, admitted.facts, admitted.method);
+  const decision = stages.decide(question);
+  if (decision.effect === 'deny') {
+    const error = new GateError('denied', stages.refusalMessage(decision, question, call.id));
+    return refused({ ...leg, decision }, decision.reason, error, approval.id);
+  }
+  const mayDecide = (person: string, vote: ApprovalVote): boolean =>
+    stages.decide({
+      principal: { id: person, kind: 'person', groups: vote.groups },
+      cluster: leg.target.cluster,
+      node: leg.target.node,
+      labels: leg.target.labels,
+      action: 'approvals.decide',
+      risk: 'write',
+      resource: approval.action,
+      approvalFloor: false,
+    }).effect === 'allow';
+  const votes = voidVotes(approval, mayDecide);
+  if (!votes.enough) {
+    const message = `approval ${approval.id} no longer counts: ${votes.void.join(', ')} may not decide any more; ask anew`;
+    return refused(leg, 'approval-refused', new GateError('approval-refused', message), approval.id);
+  }
+  return { ok: true, value: { ...leg, grant: approval } };
+}
+
+function requestFor(call: RunningCall, admitted: Admitted, leg: Leg): Omit<NewApproval, 'reason'> {
+  const requester = principalOf(call).id;
+  const { facts, method } = admitted;
+  const { cluster, node } = leg.target;
+  return {
+    ...bindCall({ requester, cluster, node, method: method.path, canonical: facts.canonical }),
+    requester,
+    cluster,
+    node,
+    method: method.path,
+    action: facts.action,
+    resource: facts.resource,
+    summary: facts.summary,
+    from: actedFrom(call),
+  };
+}
+
+function refused(
+  leg: Leg,
+  reason: Refusal['reason'],
+  error: GateError,
+  approvalId?: string,
+  answered = false,
+): { readonly ok: false; readonly refusal: Refusal } {
+  const details = approvalId === undefined ? undefined : { approval: approvalId };
+  return { ok: false, refusal: { reason, error, legs: [leg], details, answered } };
+}

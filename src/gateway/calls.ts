@@ -1,0 +1,113 @@
+import type { Identity } from '../core/authentication.ts';
+import type { Clock } from '../core/clock.ts';
+import { uuidv7 } from '../core/clock.ts';
+import { GateError } from '../core/gate-error.ts';
+import type { Method, RequestFacts } from '../core/method.ts';
+import type { Principal } from '../core/principal.ts';
+import type { Leg } from './leg.ts';
+import type { IncomingCall } from './listener.ts';
+
+/** One call while it runs. The stages fill it in as they learn; nothing outside `gateway/` sees it. */
+export interface RunningCall {
+  readonly id: string;
+  readonly incoming: IncomingCall;
+  /** Milliseconds since the epoch, from `grpc-timeout`. */
+  readonly deadline: number | undefined;
+  method: Method | undefined;
+  principal: Principal | undefined;
+  facts: RequestFacts | undefined;
+  requestDigest: string | undefined;
+  /** Legs whose intent is durable and whose outcome is not written yet, by index. */
+  readonly openLegs: Map<number, Leg>;
+  /** True from the moment an intent was handed to the log; it may land even when the wait for it failed. */
+  intentAsked: boolean;
+  /** Microseconds that the caller waited for the intent. */
+  intentUs: number | undefined;
+  /** Aborted when the client has gone or the gateway ends the call: whatever waits before the relay, stops. */
+  readonly gone: AbortController;
+  /** Aborted only by the gateway; the reason is the GateError that the caller is told. */
+  readonly kill: AbortController;
+}
+
+export interface RunningCalls {
+  readonly size: number;
+  begin(incoming: IncomingCall): RunningCall;
+  end(call: RunningCall): void;
+  /** Ends every running call; their callers are told the error. */
+  endAll(error: GateError): void;
+  close(): void;
+}
+
+/**
+ * Knows every running call, so that a credential that runs out or is withdrawn, or a draining gateway, ends them. Every
+ * sweep proves each caller again with the credentials they came with.
+ */
+export function createRunningCalls(
+  clock: Clock,
+  identity: Pick<Identity, 'authenticate'>,
+  sweepMs = 1000,
+): RunningCalls {
+  const calls = new Set<RunningCall>();
+  let sweeping = false;
+  const timer = setInterval(() => {
+    if (sweeping) return;
+    sweeping = true;
+    void Promise.all([...calls].map(call => proveAgain(call, identity))).finally(() => {
+      sweeping = false;
+    });
+  }, sweepMs);
+  timer.unref();
+  return {
+    get size() {
+      return calls.size;
+    },
+    begin: incoming => {
+      const call = newCall(incoming, clock);
+      calls.add(call);
+      return call;
+    },
+    end: call => {
+      calls.delete(call);
+    },
+    endAll: error => {
+      for (const call of calls) endCall(call, error);
+    },
+    close: () => clearInterval(timer),
+  };
+}
+
+function newCall(incoming: IncomingCall, clock: Clock): RunningCall {
+  const timeoutMs = incoming.head.ok ? incoming.head.timeoutMs : undefined;
+  const gone = new AbortController();
+  const call: RunningCall = {
+    id: uuidv7(clock),
+    incoming,
+    deadline: timeoutMs === undefined ? undefined : incoming.receivedAt + timeoutMs,
+    method: undefined,
+    principal: undefined,
+    facts: undefined,
+    requestDigest: undefined,
+    openLegs: new Map(),
+    intentAsked: false,
+    intentUs: undefined,
+    gone,
+    kill: new AbortController(),
+  };
+  incoming.stream.once('close', () => gone.abort(new GateError('cancelled', 'the client has gone')));
+  return call;
+}
+
+async function proveAgain(call: RunningCall, identity: Pick<Identity, 'authenticate'>): Promise<void> {
+  const { head, peer } = call.incoming;
+  if (call.principal === undefined || !head.ok) return;
+  const proof = await identity.authenticate({ peer, authorization: head.authorization });
+  if (proof.ok) return;
+  // Keys that cannot be fetched just now say nothing against a caller who was proven before.
+  if (proof.reason === 'provider-unavailable') return;
+  endCall(call, new GateError('unauthenticated', proof.message));
+}
+
+function endCall(call: RunningCall, error: GateError): void {
+  call.kill.abort(error);
+  call.gone.abort(error);
+}

@@ -1,0 +1,74 @@
+import type { PolicyQuestion } from '../core/decision.ts';
+import { GateError } from '../core/gate-error.ts';
+import type { Method, RequestFacts } from '../core/method.ts';
+import type { Principal } from '../core/principal.ts';
+import type { Target } from '../core/target.ts';
+import type { RunningCall } from './calls.ts';
+import type { Leg } from './leg.ts';
+import type { Admitted, CallStages, Refusal } from './stages.ts';
+
+/** One decision for each target. Two spellings of one node get the same. */
+export function decideLegs(call: RunningCall, admitted: Admitted, stages: CallStages): Leg[] {
+  const { route, facts, method } = admitted;
+  const targets = route.kind === 'single' ? [route.target] : route.targets;
+  return targets.map((target, index) => ({
+    index,
+    target,
+    decision: stages.decide(questionFor(principalOf(call), target, facts, method)),
+    grant: undefined,
+  }));
+}
+
+/**
+ * Says when a denial ends the whole call. For reads on several nodes it does not: the denied node becomes an in-band
+ * error, as a role failure on a node would. For everything else it does, before any node is contacted, because half a
+ * change is worse than none.
+ */
+export function denialOf(
+  call: RunningCall,
+  admitted: Admitted,
+  legs: readonly Leg[],
+  stages: CallStages,
+): Refusal | undefined {
+  const denied = legs.filter(leg => leg.decision.effect === 'deny');
+  const first = denied[0];
+  if (first?.decision.effect !== 'deny') return undefined;
+  if (admitted.route.kind === 'aggregate' && admitted.facts.risk === 'read') return undefined;
+  return {
+    reason: first.decision.reason,
+    error: new GateError('denied', denialText(call, first, stages)),
+    legs: denied,
+  };
+}
+
+/** What a denied caller is told about one leg. */
+export function denialText(call: RunningCall, leg: Leg, stages: Pick<CallStages, 'refusalMessage'>): string {
+  const { method, facts } = call;
+  if (method === undefined || facts === undefined) return `refused (call ${call.id})`;
+  return stages.refusalMessage(leg.decision, questionFor(principalOf(call), leg.target, facts, method), call.id);
+}
+
+/** The question that policy answers for one target. */
+export function questionFor(
+  principal: PolicyQuestion['principal'],
+  target: Target,
+  facts: RequestFacts,
+  method: Method,
+): PolicyQuestion {
+  return {
+    principal,
+    cluster: target.cluster,
+    node: target.node,
+    labels: target.labels,
+    action: facts.action,
+    risk: facts.risk,
+    resource: facts.resource,
+    approvalFloor: method.approvalFloor,
+  };
+}
+
+/** The caller of a call that was admitted. */
+export function principalOf(call: RunningCall): Principal {
+  if (call.principal === undefined) throw new GateError('internal', 'call without a principal');
+  return call.principal;
+}

@@ -1,0 +1,175 @@
+import { claimedRecord } from '../approvals/records.ts';
+import type { DenyReason } from '../core/decision.ts';
+import { GateError } from '../core/gate-error.ts';
+import { type GrpcStatus, grpcCodeName, grpcCodes } from '../core/grpc.ts';
+import { admit } from './admit.ts';
+import { obtainGrants } from './approvals.ts';
+import { actedFrom, denyRecord, intentRecord, outcomeRecord } from './call-records.ts';
+import type { RunningCall } from './calls.ts';
+import { decideLegs, denialOf, denialText } from './decide-legs.ts';
+import { forward } from './forward.ts';
+import { statusOf } from './grpc-status.ts';
+import { refuseShell } from './held-debug.ts';
+import type { Leg } from './leg.ts';
+import type { IncomingCall } from './listener.ts';
+import { refuse } from './respond.ts';
+import type { CallStages, Refusal } from './stages.ts';
+
+/**
+ * One call from its arrival to its end: catalog, identity, fleet, policy, approvals, audit, upstream, audit. This is
+ * the only place that knows the order. Never rejects. Nothing is forwarded unless its intent is durable.
+ */
+export async function handleCall(incoming: IncomingCall, stages: CallStages): Promise<void> {
+  const call = stages.calls.begin(incoming);
+  try {
+    const admitted = await admit(call, stages);
+    if (!admitted.ok) {
+      await refuseCall(call, admitted.refusal, stages);
+      return;
+    }
+    const decided = decideLegs(call, admitted.value, stages);
+    const denial = denialOf(call, admitted.value, decided, stages);
+    if (denial !== undefined) {
+      await refuseCall(call, denial, stages);
+      return;
+    }
+    const granted = await obtainGrants(call, admitted.value, decided, stages);
+    if (!granted.ok) {
+      await refuseCall(call, granted.refusal, stages);
+      return;
+    }
+    await recordIntents(call, granted.value.legs, stages);
+    const status = await forward(call, admitted.value, granted.value, stages);
+    observe(call, 'allow', undefined, status.code, stages);
+  } catch (thrown) {
+    failCall(call, thrown, stages);
+  } finally {
+    stages.calls.end(call);
+  }
+}
+
+/**
+ * Writes the intents of the allowed legs and the denials of the others, and waits until they are durable. A leg with a
+ * grant claims it in the transaction of its intent.
+ */
+async function recordIntents(call: RunningCall, legs: readonly Leg[], stages: CallStages): Promise<void> {
+  const started = stages.clock.monotonic();
+  const options = { signal: call.gone.signal, ...(call.deadline === undefined ? {} : { deadline: call.deadline }) };
+  call.intentAsked = true;
+  const plain = legs.filter(leg => leg.grant === undefined);
+  if (plain.length > 0) {
+    await stages.audit.append(
+      plain.map(leg => legRecord(call, leg, stages)),
+      options,
+    );
+    for (const leg of plain) if (leg.decision.effect === 'allow') call.openLegs.set(leg.index, leg);
+  }
+  for (const leg of legs) {
+    if (leg.grant === undefined) continue;
+    const { id, binding, requester } = leg.grant;
+    await stages.audit.appendClaim(
+      [claimedRecord(leg.grant, call.id, actedFrom(call)), intentRecord(call, leg)],
+      { approvalId: id, binding, requester },
+      options,
+    );
+    call.openLegs.set(leg.index, leg);
+  }
+  call.intentUs = stages.clock.monotonic() - started;
+}
+
+function legRecord(call: RunningCall, leg: Leg, stages: CallStages): ReturnType<typeof intentRecord> {
+  const { decision } = leg;
+  if (decision.effect === 'allow') return intentRecord(call, leg);
+  if (decision.effect === 'approve') throw new GateError('internal', 'a leg that needs approval came without a grant');
+  const status = { code: grpcCodes.PERMISSION_DENIED, message: denialText(call, leg, stages) };
+  return denyRecord(call, decision.reason, status, leg, undefined);
+}
+
+/** Records a refusal, then tells the caller. When it cannot be recorded, the caller is told that instead. */
+async function refuseCall(call: RunningCall, refusal: Refusal, stages: CallStages): Promise<void> {
+  const status = statusOf(refusal.error);
+  const legs = refusal.legs.length === 0 ? [undefined] : refusal.legs;
+  try {
+    await stages.audit.append(legs.map(leg => denyRecord(call, refusal.reason, status, leg, refusal.details)));
+  } catch (thrown) {
+    failCall(call, thrown, stages);
+    return;
+  }
+  answer(call, status, refusal.answered === true);
+  observe(call, 'deny', refusal.reason, status.code, stages);
+}
+
+/** A shell is refused in its terminal, everything else by status alone. */
+function answer(call: RunningCall, status: GrpcStatus, answered: boolean): void {
+  if (call.method?.risk === 'shell' && call.facts !== undefined) refuseShell(call, status, answered);
+  else refuse(call.incoming.stream, status);
+}
+
+/**
+ * The end of a call that broke in here: the log is away, the client has gone, or a bug. Legs with an intent get their
+ * outcome; a call without one leaves a denial if the log takes it.
+ */
+function failCall(call: RunningCall, thrown: unknown, stages: CallStages): void {
+  const error = GateError.from(thrown);
+  if (error.code === 'internal') stages.report(thrown, call.id);
+  const status = statusOf(error);
+  const reason = failureReason(error);
+  for (const leg of call.openLegs.values()) {
+    void stages.audit.enqueue(outcomeRecord(call, leg, notForwarded(status), 0));
+  }
+  // Not when the log is away, for there is nothing to write to; nor when an intent may still land, for the log itself
+  // ends such an intent as not forwarded.
+  const landing = call.intentAsked && reason === 'cancelled';
+  if (call.openLegs.size === 0 && reason !== 'audit-unavailable' && !landing) {
+    void stages.audit.enqueue(denyRecord(call, reason, status, undefined, undefined));
+  }
+  call.openLegs.clear();
+  answer(call, status, false);
+  observe(call, 'deny', reason, status.code, stages);
+}
+
+function failureReason(error: GateError): DenyReason {
+  switch (error.code) {
+    case 'audit-unavailable':
+      return 'audit-unavailable';
+    case 'overloaded':
+      return 'overloaded';
+    case 'cancelled':
+    case 'deadline-exceeded':
+      return 'cancelled';
+    case 'conflict':
+      return 'approval-refused';
+    default:
+      return 'internal-error';
+  }
+}
+
+function notForwarded(status: { code: number; message: string }): Parameters<typeof outcomeRecord>[2] {
+  return {
+    status,
+    endCause: 'not-forwarded',
+    requestBytes: 0,
+    requestMessages: 0,
+    responseBytes: 0,
+    responseMessages: 0,
+    forwarded: false,
+  };
+}
+
+function observe(
+  call: RunningCall,
+  decision: 'allow' | 'deny',
+  reason: DenyReason | undefined,
+  code: number,
+  stages: CallStages,
+): void {
+  stages.observe({
+    action: call.facts?.action ?? call.method?.action ?? 'unknown',
+    risk: call.facts?.risk ?? call.method?.risk ?? 'unknown',
+    decision,
+    reason,
+    code: grpcCodeName(code),
+    seconds: (stages.clock.monotonic() - call.incoming.receivedMonotonic) / 1e6,
+    intentSeconds: call.intentUs === undefined ? undefined : call.intentUs / 1e6,
+  });
+}

@@ -1,0 +1,56 @@
+import type { AuditLog } from '../audit/log.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { FieldDigest } from '../catalog/inspect-request.ts';
+import type { Identity } from '../core/authentication.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Decide, Decision, DenyReason, PolicyQuestion } from '../core/decision.ts';
+import type { GateError } from '../core/gate-error.ts';
+import type { Method, RequestFacts } from '../core/method.ts';
+import type { CallObservation } from '../core/observation.ts';
+import type { RequestBody } from '../core/request-body.ts';
+import type { Route } from '../core/target.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Channels } from '../upstream/connections.ts';
+import type { Approvals } from './approvals.ts';
+import type { RunningCalls } from './calls.ts';
+import type { Leg } from './leg.ts';
+
+/** The parts that a call passes, in the order of their turn. */
+export interface CallStages {
+  readonly clock: Clock;
+  readonly calls: RunningCalls;
+  readonly catalog: Catalog;
+  readonly identity: Identity;
+  readonly fleet: Fleet;
+  readonly decide: Decide;
+  readonly refusalMessage: (decision: Decision, question: PolicyQuestion, callId: string) => string;
+  readonly approvals: Approvals;
+  readonly audit: AuditLog;
+  readonly channels: Channels;
+  readonly digest: FieldDigest;
+  readonly observe: (call: CallObservation) => void;
+  /** An error that the caller is not told about: goes to the process log with the call id. */
+  readonly report: (error: unknown, callId: string) => void;
+}
+
+/** What is asked, of whom, and exactly what: a call that was understood and whose caller is known. */
+export interface Admitted {
+  readonly method: Method;
+  readonly facts: RequestFacts;
+  readonly route: Route;
+  readonly body: RequestBody;
+}
+
+/** Why a call ends here, and what the caller is told. */
+export interface Refusal {
+  readonly reason: DenyReason;
+  readonly error: GateError;
+  /** The legs it is about; none while no target is known. */
+  readonly legs: readonly Leg[];
+  readonly details?: Readonly<Record<string, string>> | undefined;
+  /** Set when the caller was answered already, as a held terminal is. */
+  readonly answered?: boolean;
+}
+
+/** The next thing to work with, or the end of the call. */
+export type Step<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
