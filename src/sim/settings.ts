@@ -1,0 +1,54 @@
+/** How long things take on a simulated node, in milliseconds; tests shorten them. */
+export interface SimTiming {
+  /** Between a reboot request and the moment the node goes away. */
+  readonly shutdown: number;
+  /** How long a rebooting node does not answer. */
+  readonly away: number;
+  /** From answering again until the machine says it is running and ready. */
+  readonly boot: number;
+  /** Between two progress messages of a pull, an upgrade or a health check. */
+  readonly step: number;
+}
+
+/** What is asked for one simulated node. */
+export interface SimNodeSettings {
+  /** Host name, unique in its cluster. */
+  readonly name: string;
+  readonly cluster: string;
+  readonly role: 'controlplane' | 'worker';
+  /** The node's own IP as Talos would know it: 10.5.0.2. */
+  readonly address: string;
+  /** host:port to listen on; port 0 takes any. */
+  readonly listen: string;
+  readonly tls: {
+    /** Server certificate, PEM; should carry the name and the address. */
+    readonly certificate: Buffer | string;
+    readonly key: Buffer | string;
+    /** PEM bundle that client certificates are verified against. */
+    readonly clientCa: string;
+  };
+  /** Default v1.13.9. */
+  readonly talosVersion?: string;
+  /** Without the v. Default 1.36.3. */
+  readonly kubernetesVersion?: string;
+  /** Lines per second of each log that somebody follows. Default 2. */
+  readonly logRate?: number;
+  /** Size of an etcd snapshot in bytes. Default 4 MiB. */
+  readonly snapshotBytes?: number;
+  readonly timing?: Partial<SimTiming>;
+}
+
+/** Settings with every default filled in. */
+export type NodeSettings = Required<Omit<SimNodeSettings, 'timing'>> & { readonly timing: SimTiming };
+
+/** Fills in the defaults. */
+export function completeSettings(settings: SimNodeSettings): NodeSettings {
+  return {
+    talosVersion: 'v1.13.9',
+    kubernetesVersion: '1.36.3',
+    logRate: 2,
+    snapshotBytes: 4 * 1024 * 1024,
+    ...settings,
+    timing: { shutdown: 300, away: 1200, boot: 800, step: 120, ...settings.timing },
+  };
+}

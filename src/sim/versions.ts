@@ -1,0 +1,23 @@
+import { MachineService } from '../gen/machine/machine_pb.js';
+import { unary } from './handler.ts';
+
+/** Version and hostname: what every tool asks first. */
+export const versionHandlers = [
+  unary(MachineService.method.version, node => ({
+    messages: [
+      {
+        version: {
+          tag: node.machine.talosVersion,
+          sha: 'f541ca41',
+          built: '',
+          goVersion: 'go1.26.4',
+          os: 'linux',
+          arch: 'amd64',
+        },
+        platform: { name: 'metal', mode: 'metal' },
+        features: { rbac: true },
+      },
+    ],
+  })),
+  unary(MachineService.method.hostname, node => ({ messages: [{ hostname: node.settings.name }] })),
+];
