@@ -1,0 +1,33 @@
+import type { Approval } from '../core/approval.ts';
+import { GateError } from '../core/gate-error.ts';
+import type { ApprovalRefusal } from './states.ts';
+
+/** Says to a person why what they asked of an approval was not done, and what to do instead. */
+export function refusalError(reason: ApprovalRefusal, id: string, approval: Approval | undefined): GateError {
+  switch (reason) {
+    case 'not-found':
+      return new GateError('not-found', `there is no approval ${id}; see: talosgate approvals list`);
+    case 'own-request':
+      return new GateError('conflict', `${id} is your own request; an approval must come from somebody else`);
+    case 'voted-already':
+      return new GateError('conflict', `you have decided on ${id} already; a vote cannot be changed`);
+    case 'not-requester':
+      return new GateError('conflict', `${id} was raised by somebody else; deny it instead`);
+    case 'lapsed':
+      return new GateError('conflict', `${id} has lapsed; its requester has to ask anew`);
+    case 'not-pending':
+      return new GateError('conflict', `${id} is ${stateOf(approval)}; there is nothing left to decide`);
+    case 'not-approved':
+      return new GateError('conflict', `${id} is ${stateOf(approval)}, not an unused grant`);
+    case 'not-claimed':
+      return new GateError('conflict', `${id} is ${stateOf(approval)}, nothing runs on it`);
+    case 'other-binding':
+      return new GateError('conflict', `${id} is for another request; the request has to be asked for by itself`);
+    case 'not-lapsed':
+      return new GateError('conflict', `${id} has not lapsed yet`);
+  }
+}
+
+function stateOf(approval: Approval | undefined): string {
+  return approval === undefined ? 'gone' : approval.state;
+}

@@ -1,0 +1,83 @@
+import { type Approval, type ApprovalState, type ApprovalVote, approvalStates } from '../core/approval.ts';
+import { GateError } from '../core/gate-error.ts';
+
+/**
+ * Reads an approval as `talosgate.approval_json` wrote it. Throws GateError `internal` when it is not one: the database
+ * and this code are then of different versions.
+ */
+export function parseApproval(json: unknown): Approval {
+  const row = object(json);
+  const quorum = object(row['quorum']);
+  return {
+    id: text(row['id']),
+    state: oneOf(approvalStates, row['state']),
+    requester: text(row['requester']),
+    cluster: text(row['cluster']),
+    node: text(row['node']),
+    method: text(row['method']),
+    action: text(row['action']),
+    resource: text(row['resource']),
+    binding: text(row['binding']),
+    summary: object(row['summary']),
+    reason: text(row['reason']),
+    quorum: {
+      approvals: list(quorum['approvals'])
+        .map(object)
+        .map(need => ({
+          group: need['group'] === null ? undefined : text(need['group']),
+          count: number(need['count']),
+        })),
+      denials: number(quorum['denials']),
+    },
+    createdAt: number(row['createdAt']),
+    expiresAt: number(row['expiresAt']),
+    claimWindowMs: number(row['claimWindowMs']),
+    votes: list(row['votes']).map(parseVote),
+    claimedBy: row['claimedBy'] === null ? undefined : text(row['claimedBy']),
+    endedAt: row['endedAt'] === null ? undefined : number(row['endedAt']),
+    endReason: text(row['endReason']),
+  };
+}
+
+/** Reads a state; throws as `parseApproval` does. */
+export function parseState(value: unknown): ApprovalState {
+  return oneOf(approvalStates, value);
+}
+
+function parseVote(json: unknown): ApprovalVote {
+  const row = object(json);
+  return {
+    by: text(row['by']),
+    groups: list(row['groups']).map(text),
+    verdict: oneOf(['approve', 'deny'] as const, row['verdict']),
+    reason: text(row['reason']),
+    at: number(row['at']),
+  };
+}
+
+function object(value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) mismatch();
+  return value as Readonly<Record<string, unknown>>;
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : mismatch();
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : mismatch();
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' ? value : mismatch();
+}
+
+function oneOf<const T extends string>(values: readonly T[], value: unknown): T {
+  return values.find(known => known === value) ?? mismatch();
+}
+
+function mismatch(): never {
+  throw new GateError('internal', 'internal error in talosgate, see its log', {
+    cause: new TypeError('the database answered with an approval of an unknown shape'),
+  });
+}

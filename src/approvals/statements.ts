@@ -1,0 +1,36 @@
+import type { Statement } from '../db/query.ts';
+
+// One statement per function of migrations/0011_approval_functions.sql.
+
+export const request: Statement = {
+  name: 'approval_request',
+  text: `SELECT talosgate.approval_request(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, $12::jsonb, $13, $14, $15, $16) AS answer`,
+};
+export const vote: Statement = {
+  name: 'approval_vote',
+  text: 'SELECT talosgate.approval_vote($1, $2, $3::text[], $4, $5) AS answer',
+};
+export const cancel: Statement = {
+  name: 'approval_cancel',
+  text: 'SELECT talosgate.approval_cancel($1, $2, $3) AS answer',
+};
+export const withdraw: Statement = {
+  name: 'approval_withdraw',
+  text: 'SELECT talosgate.approval_withdraw($1, $2) AS answer',
+};
+export const end: Statement = { name: 'approval_end', text: 'SELECT talosgate.approval_end($1, $2, $3) AS answer' };
+export const get: Statement = { name: 'approval_get', text: 'SELECT talosgate.approval_get($1) AS approval' };
+export const find: Statement = { name: 'approval_find', text: 'SELECT talosgate.approval_find($1) AS approval' };
+export const list: Statement = {
+  name: 'approval_list',
+  text: 'SELECT approval FROM talosgate.approval_list($1::text[], $2, $3) AS approval',
+};
+export const states: Statement = {
+  name: 'approval_states',
+  text: 'SELECT id, state FROM talosgate.approval_states($1::text[])',
+};
+export const expire: Statement = {
+  name: 'approval_expire',
+  text: 'SELECT approval FROM talosgate.approval_expire($1) AS approval',
+};

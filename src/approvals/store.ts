@@ -1,0 +1,284 @@
+import type { Approval, ApprovalQuorum, ApprovalState } from '../core/approval.ts';
+import type { AuditRecord } from '../core/audit-record.ts';
+import type { Clock } from '../core/clock.ts';
+import { GateError } from '../core/gate-error.ts';
+import type { Queryable, SqlValue, Statement } from '../db/query.ts';
+import { ApprovalChanges } from './changes.ts';
+import { callFunction, manyApprovals, oneApproval } from './database.ts';
+import { newApprovalId } from './id.ts';
+import { onePerson } from './quorum.ts';
+import { type ActedFrom, approvalRecord } from './records.ts';
+import { refusalError } from './refusals.ts';
+import { parseApproval } from './rows.ts';
+import * as sql from './statements.ts';
+import { type ApprovalEvent, type ApprovalRefusal, approvalRefusals, step } from './states.ts';
+
+/** A call that somebody wants agreed to. */
+export interface NewApproval {
+  readonly requester: string;
+  readonly cluster: string;
+  readonly node: string;
+  readonly method: string;
+  readonly action: string;
+  readonly resource: string;
+  /** Both from `bindCall`. */
+  readonly binding: string;
+  readonly requestDigest: string;
+  /** What approvers are shown: the audit summary of the request. */
+  readonly summary: NonNullable<AuditRecord['request']>;
+  /** At most 500 characters; longer is cut. */
+  readonly reason: string;
+  /** Default: one approval by anybody who may decide, one denial ends it. */
+  readonly quorum?: ApprovalQuorum | undefined;
+  readonly from?: ActedFrom | undefined;
+}
+
+/** One person's decision. Whether they may decide at all is policy's question, asked before. */
+export interface NewVote {
+  readonly id: string;
+  readonly by: string;
+  readonly groups?: readonly string[] | undefined;
+  readonly verdict: 'approve' | 'deny';
+  readonly reason: string;
+  readonly from?: ActedFrom | undefined;
+}
+
+export interface ApprovalFilter {
+  readonly state?: string | undefined;
+  readonly requester?: string | undefined;
+  /** At most 500; default 50. */
+  readonly limit?: number | undefined;
+}
+
+/**
+ * Keeps approvals in Postgres. Whatever changes one is recorded first, and not done when recording fails; only the
+ * lapse of time is recorded after the fact, because it gives nobody anything. All reject with GateError: `conflict`
+ * (says why), `not-found`, `overloaded` (too many open requests), `audit-unavailable` (database or log away).
+ */
+export interface ApprovalStore {
+  /** Gives the open request or unused grant for the same binding, or raises a request. */
+  request(input: NewApproval): Promise<Approval>;
+  decide(vote: NewVote): Promise<Approval>;
+  /** The open request or unused grant for a binding. */
+  find(binding: string): Promise<Approval | undefined>;
+  get(id: string): Promise<Approval | undefined>;
+  /** Newest first. */
+  list(filter: ApprovalFilter): Promise<readonly Approval[]>;
+  /** The requester leaves: a request is cancelled, a grant withdrawn. */
+  cancel(id: string, by: string, why: string, from?: ActedFrom): Promise<Approval>;
+  /** Takes a grant back before it is used; whether `by` may is policy's question, asked before. */
+  withdraw(id: string, by: string, why: string, from?: ActedFrom): Promise<Approval>;
+  /** What ran on a claimed grant is over. */
+  end(
+    id: string,
+    details: { readonly how: 'ended' | 'lost' | 'revoked'; readonly why: string; readonly by?: string | undefined },
+    from?: ActedFrom,
+  ): Promise<Approval>;
+  /** Resolves when the approval is in another state than `since`; within half a second on any replica. */
+  waitForChange(id: string, since: ApprovalState, signal: AbortSignal): Promise<Approval>;
+  /** Moves what has lapsed and records it; says how many. For a timer. */
+  expire(): Promise<number>;
+  /** Sends whoever waits away. The database is the caller's to close. */
+  close(): Promise<void>;
+}
+
+export interface ApprovalStoreOptions {
+  readonly database: Queryable;
+  readonly clock: Clock;
+  /** Resolves when the record is durable. */
+  readonly record: (record: AuditRecord) => Promise<void>;
+  /** Times in milliseconds. */
+  readonly settings: { readonly pending: number; readonly claim_window: number; readonly max_open: number };
+}
+
+/** Longest free text of a person that is kept, in code points. */
+const longestText = 500;
+const idAttempts = 8;
+
+export function createApprovalStore(options: ApprovalStoreOptions): ApprovalStore {
+  const { database, clock, record, settings } = options;
+  const changes = new ApprovalChanges(database);
+
+  const get = (id: string): Promise<Approval | undefined> => oneApproval(database, sql.get, [id]);
+  const find = (binding: string): Promise<Approval | undefined> => oneApproval(database, sql.find, [binding]);
+
+  const recordLapsed = async (lapsed: readonly Approval[]): Promise<void> => {
+    for (const approval of lapsed) {
+      await record(approvalRecord('approval.ended', approval, undefined, { state: 'expired' }));
+    }
+    if (lapsed.length > 0) changes.wake();
+  };
+
+  const raise = async (
+    input: NewApproval,
+    id: string,
+  ): Promise<{ outcome: string; approval: Approval | undefined }> => {
+    await record({
+      ...approvalRecord('approval.requested', { ...input, id }, input.requester, { reason: input.reason }, input.from),
+      requestDigest: input.requestDigest,
+      request: input.summary,
+    });
+    const answer = await ask(database, sql.request, requestParams(input, id, settings));
+    await recordLapsed(answer.expired);
+    if (answer.outcome !== 'raised') {
+      const stray = { state: 'not-raised', why: answer.outcome };
+      await record(approvalRecord('approval.ended', { ...input, id }, input.requester, stray, input.from));
+    }
+    return answer;
+  };
+
+  /**
+   * Refuses what cannot be (a vote leaves a record even so), records what is about to be, does it, and records when the
+   * database refused it after all because somebody else was faster.
+   */
+  const change = async (
+    id: string,
+    event: (at: number) => ApprovalEvent,
+    toRecord: (approval: Approval, details: { readonly outcome: string }) => AuditRecord,
+    statement: Statement,
+    params: readonly SqlValue[],
+  ): Promise<Approval> => {
+    const before = await get(id);
+    if (before === undefined) throw refusalError('not-found', id, undefined);
+    // The database has judged the time already: what has lapsed reads as expired. This clock may differ, so it is not asked.
+    const foreseen = step(before, event(before.createdAt));
+    if (!foreseen.ok) {
+      if (statement === sql.vote) await record(toRecord(before, { outcome: `refused: ${foreseen.reason}` }));
+      throw refusalError(foreseen.reason, id, before);
+    }
+    await record(toRecord(before, { outcome: 'accepted' }));
+    const { outcome, approval } = await ask(database, statement, params);
+    changes.wake();
+    if (outcome === 'ok' && approval !== undefined) return approval;
+    await record(toRecord(before, { outcome: `refused: ${outcome}` }));
+    throw refusalError(refusalOf(outcome), id, approval);
+  };
+
+  return {
+    find,
+    get,
+    request: async given => {
+      const input = { ...given, reason: cut(given.reason) };
+      const open = await find(input.binding);
+      if (open !== undefined) return open;
+      for (let attempt = 1; attempt <= idAttempts; attempt += 1) {
+        const { outcome, approval } = await raise(input, newApprovalId(input.action, clock));
+        if (approval !== undefined) return approval;
+        if (outcome === 'too-many') throw tooMany(input.requester, settings.max_open);
+      }
+      throw new GateError('internal', 'no free approval id was found; try again');
+    },
+    decide: vote => {
+      const reason = cut(vote.reason);
+      const { id, by, groups = [], verdict } = vote;
+      return change(
+        id,
+        at => ({ kind: 'vote', vote: { by, groups, verdict, reason, at } }),
+        (approval, details) =>
+          approvalRecord('approval.decided', approval, by, { verdict, reason, ...details }, { groups, ...vote.from }),
+        sql.vote,
+        [id, by, groups, verdict, reason],
+      );
+    },
+    list: ({ state, requester, limit = 50 }) =>
+      manyApprovals(database, sql.list, [state === undefined ? null : [state], requester ?? null, limit]),
+    cancel: (id, by, why, from) =>
+      change(
+        id,
+        at => ({ kind: 'cancel', by, at }),
+        (approval, details) =>
+          approvalRecord('approval.ended', approval, by, { event: 'cancel', why, ...details }, from),
+        sql.cancel,
+        [id, by, cut(why)],
+      ),
+    withdraw: (id, by, why, from) =>
+      change(
+        id,
+        at => ({ kind: 'withdraw', by, at }),
+        (approval, details) =>
+          approvalRecord('approval.ended', approval, by, { event: 'withdraw', why, ...details }, from),
+        sql.withdraw,
+        [id, cut(why)],
+      ),
+    end: (id, { how, why, by }, from) =>
+      change(
+        id,
+        at => ({ kind: 'end', how, at }),
+        (approval, details) => approvalRecord('approval.ended', approval, by, { event: how, why, ...details }, from),
+        sql.end,
+        [id, how, cut(why)],
+      ),
+    waitForChange: async (id, since, signal) => {
+      await changes.leaves(id, since, signal);
+      const approval = await get(id);
+      if (approval === undefined) throw refusalError('not-found', id, undefined);
+      return approval;
+    },
+    expire: async () => {
+      const lapsed = await manyApprovals(database, sql.expire, [100]);
+      await recordLapsed(lapsed);
+      return lapsed.length;
+    },
+    close: () => changes.close(),
+  };
+}
+
+interface Answer {
+  readonly outcome: string;
+  readonly approval: Approval | undefined;
+  readonly expired: readonly Approval[];
+}
+
+async function ask(database: Queryable, statement: Statement, params: readonly SqlValue[]): Promise<Answer> {
+  const [row] = await callFunction<{ answer: { outcome: string; approval: unknown; expired?: unknown[] } }>(
+    database,
+    statement,
+    params,
+  );
+  if (row === undefined) throw new GateError('internal', 'internal error in talosgate, see its log');
+  const { outcome, approval, expired = [] } = row.answer;
+  return {
+    outcome,
+    approval: approval === null ? undefined : parseApproval(approval),
+    expired: expired.map(parseApproval),
+  };
+}
+
+function requestParams(input: NewApproval, id: string, settings: ApprovalStoreOptions['settings']): SqlValue[] {
+  const { approvals, denials } = input.quorum ?? onePerson;
+  const needs = approvals.map(({ group, count }) => ({ group: group ?? null, count }));
+  return [
+    id,
+    input.binding,
+    input.requestDigest,
+    input.requester,
+    input.cluster,
+    input.node,
+    input.method,
+    input.action,
+    input.resource,
+    JSON.stringify(input.summary),
+    input.reason,
+    JSON.stringify(needs),
+    denials,
+    settings.pending,
+    settings.claim_window,
+    settings.max_open,
+  ];
+}
+
+function tooMany(requester: string, most: number): GateError {
+  return new GateError(
+    'overloaded',
+    `${requester} has ${most} open requests already; wait for decisions or let some lapse before asking for more`,
+  );
+}
+
+function refusalOf(outcome: string): ApprovalRefusal {
+  return approvalRefusals.find(known => known === outcome) ?? 'not-found';
+}
+
+function cut(text: string): string {
+  const points = Array.from(text.replaceAll('\0', ''));
+  return points.length <= longestText ? points.join('') : points.slice(0, longestText).join('');
+}
