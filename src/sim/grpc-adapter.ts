@@ -41,6 +41,7 @@ type AnyCall =
   | ServerReadableStream<Bytes, Bytes>
   | ServerDuplexStream<Bytes, Bytes>;
 
+const statusCodes = Object.values(GrpcStatus).filter(code => typeof code !== 'string');
 const marker = 'x-sim-arrival';
 const knownPaths = new Set(simMethods.map(method => method.path));
 
@@ -199,7 +200,7 @@ function endOf(call: AnyCall, signal: AbortSignal, status: SimStatus | undefined
 function errorOf(failure: SimStatus): ServerErrorResponse {
   const metadata = new Metadata();
   if (failure.details !== undefined) metadata.set('grpc-status-details-bin', failure.details);
-  const code = failure.code as GrpcStatus;
+  const code = statusCodes.find(known => known.valueOf() === failure.code) ?? GrpcStatus.UNKNOWN;
   return Object.assign(new Error(failure.message), { code, details: failure.message, metadata });
 }
 

@@ -11,7 +11,7 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { pathOf } from './methods.ts';
-import type { NodeState } from './node-state.ts';
+import type { NodeState } from './node.ts';
 import { type SimCall, SimStatus } from './sim-call.ts';
 
 /** What a node does for one method. */

@@ -3,7 +3,7 @@ import { MachineService } from '../gen/machine/machine_pb.js';
 import { chunksOf } from './chunks.ts';
 import { serverStream, unary } from './handler.ts';
 import type { LineLog } from './line-log.ts';
-import type { NodeState } from './node-state.ts';
+import type { NodeState } from './node.ts';
 import { type SimCall, SimStatus } from './sim-call.ts';
 
 /** `talosctl logs`, its completion, and `talosctl dmesg`. */

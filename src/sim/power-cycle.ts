@@ -1,4 +1,4 @@
-import type { NodeState } from './node-state.ts';
+import type { NodeState } from './node.ts';
 import type { Power, PowerAction } from './power.ts';
 import { pause } from './sim-call.ts';
 

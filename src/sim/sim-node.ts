@@ -1,16 +1,17 @@
 import type { Clock } from '../core/clock.ts';
 import { CallLog, type RecordedPeer } from './call-log.ts';
+import type { SimNode } from './control.ts';
 import { Faults } from './faults.ts';
 import { handlers } from './handlers.ts';
 import { simMethods } from './methods.ts';
-import { createNodeState, type NodeState } from './node-state.ts';
+import type { NodeState } from './node.ts';
+import { createNodeState } from './node-state.ts';
 import { createPower } from './power-cycle.ts';
 import type { RawHeaderTap } from './raw-headers.ts';
 import { assertRole } from './roles.ts';
 import { type Hop, route } from './routing.ts';
 import { createSimServer, type SimServer } from './server.ts';
 import { completeSettings, type SimNodeSettings } from './settings.ts';
-import type { SimNode } from './sim.ts';
 import { type SimCall, SimStatus } from './sim-call.ts';
 
 /** A node with its inside. */

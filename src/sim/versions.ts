@@ -21,3 +21,11 @@ export const versionHandlers = [
   })),
   unary(MachineService.method.hostname, node => ({ messages: [{ hostname: node.settings.name }] })),
 ];
+
+/** True when a version such as v1.14.0-rc.1 belongs to the given minor line or a later one. */
+export function isAtLeast(version: string, major: number, minor: number): boolean {
+  const match = /^v?(\d+)\.(\d+)\./.exec(version);
+  if (match === null) return false;
+  const [own, ownMinor] = [Number(match[1]), Number(match[2])];
+  return own > major || (own === major && ownMinor >= minor);
+}

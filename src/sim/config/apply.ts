@@ -7,8 +7,9 @@ import {
   ApplyConfigurationRequest_Mode as Mode,
 } from '../../gen/machine/machine_pb.js';
 import { unary } from '../handler.ts';
-import type { NodeState } from '../node-state.ts';
+import type { NodeState } from '../node.ts';
 import { SimStatus } from '../sim-call.ts';
+import { isAtLeast } from '../versions.ts';
 import { type ConfigDocument, needsReboot, parseConfig } from './config-document.ts';
 import { unifiedDiff } from './line-diff.ts';
 
@@ -52,7 +53,7 @@ function answer(node: NodeState, request: ApplyConfigurationRequest) {
       'the REBOOT mode is not supported, please use AUTO or NO_REBOOT modes instead',
     );
   }
-  const { mode, details, reason } = plan(request.mode, node.config.active, config);
+  const { mode, details, reason } = plan(node, request.mode, config);
   if (request.dryRun) {
     const diff = unifiedDiff(node.config.active.text, config.text);
     const summary = `Config diff:\n\n${diff === '' ? 'No changes.' : diff}`;
@@ -75,8 +76,10 @@ interface Plan {
   readonly reason: string;
 }
 
-function plan(mode: Mode, before: ConfigDocument, after: ConfigDocument): Plan {
-  const blockers = needsReboot(before, after);
+function plan(node: NodeState, mode: Mode, after: ConfigDocument): Plan {
+  const before = node.config.active;
+  // From 1.14 on everything that can be applied at all is applied without a reboot.
+  const blockers = isAtLeast(node.machine.talosVersion, 1, 14) ? [] : needsReboot(before, after);
   const obstacle = `this config change can't be applied in immediate mode\ndiff:\n${unifiedDiff(before.text, after.text)}`;
   switch (mode) {
     case Mode.TRY:

@@ -1,4 +1,4 @@
-import type { NodeState } from '../node-state.ts';
+import type { NodeState } from '../node.ts';
 import type { NodeSettings } from '../settings.ts';
 import { type FileSpec, FileTree } from './file-tree.ts';
 
