@@ -7,6 +7,7 @@ export const gateErrorCodes = {
   'malformed-frame': 'INTERNAL',
   'malformed-message': 'INVALID_ARGUMENT',
   'message-too-large': 'RESOURCE_EXHAUSTED',
+  'unsupported-encoding': 'UNIMPLEMENTED',
   'unknown-method': 'UNIMPLEMENTED',
   unauthenticated: 'UNAUTHENTICATED',
   'unknown-target': 'NOT_FOUND',

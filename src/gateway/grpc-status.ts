@@ -1,7 +1,2 @@
-import { type GateError, gateErrorCodes } from '../core/gate-error.ts';
-import { type GrpcStatus, grpcCodes } from '../core/grpc.ts';
-
-/** The status that a gRPC client is given for a failure of the gateway itself. */
-export function statusOf(error: GateError): GrpcStatus {
-  return { code: grpcCodes[gateErrorCodes[error.code]], message: error.message };
-}
+// The mapping itself lives in core because the relay ends calls too and stages do not import the door.
+export { statusOf } from '../core/grpc-status.ts';

@@ -1,8 +1,24 @@
-import type { ServerHttp2Stream } from 'node:http2';
+import {
+  createSecureServer,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Peer } from '../core/authentication.ts';
+import type { Clock } from '../core/clock.ts';
+import { GateError } from '../core/gate-error.ts';
 import type { CallKind } from '../core/method.ts';
 import type { RequestBody } from '../core/request-body.ts';
 import type { ParsedHead } from '../core/request-head.ts';
+import { type Connection, ConnectionTable } from './connection-table.ts';
+import { defaultListenerLimits, type ListenerLimits } from './listener-limits.ts';
+import { type ListenerTls, readPeer, secureOptions } from './listener-tls.ts';
+import { createMemoryBudget } from './memory-budget.ts';
+import { createRequestBody } from './request-body.ts';
+import { parseRequestHead } from './request-head.ts';
+import { refuseHttp } from './respond.ts';
 
 /** A gRPC call as it came in at the door, before anybody looked at who makes it. */
 export interface IncomingCall {
@@ -18,10 +34,220 @@ export interface IncomingCall {
   openBody(kind: CallKind): RequestBody;
 }
 
-/** Certificate and key the clients see, and who may have issued theirs. PEM texts. */
-export interface ListenerTls {
-  readonly certificate: string;
-  readonly key: string;
-  /** CA bundle for client certificates; undefined: no client certificate is asked for. */
-  readonly clientCa: string | undefined;
+/** What happens to connections, for logs and metrics. */
+export type ListenerEvent =
+  | { readonly kind: 'connected'; readonly peer: Peer }
+  | { readonly kind: 'disconnected'; readonly peer: Peer; readonly calls: number; readonly cause: unknown }
+  | { readonly kind: 'handshake-failed'; readonly address: string; readonly cause: unknown }
+  /** Over the connection cap. */
+  | { readonly kind: 'dropped'; readonly address: string }
+  /** HTTP/2 but not gRPC; answered with this HTTP status. */
+  | { readonly kind: 'not-grpc'; readonly peer: Peer; readonly status: number };
+
+export interface ListenerOptions {
+  /** `host:port`; IPv6 in brackets, port 0 for any. */
+  readonly address: string;
+  readonly tls: ListenerTls;
+  readonly limits?: Partial<ListenerLimits> | undefined;
+  readonly clock: Clock;
+  /** Called for each gRPC call. Must not throw, and must end the stream in every case. */
+  readonly onCall: (call: IncomingCall) => void;
+  readonly onEvent?: ((event: ListenerEvent) => void) | undefined;
+}
+
+export interface Listener {
+  readonly address: string;
+  readonly port: number;
+  /** Open TLS connections, and streams on them. */
+  readonly connections: number;
+  readonly streams: number;
+  /**
+   * Exchanges the certificates for new connections. When the client CA changes, present connections get no new calls.
+   * Throws GateError `bad-config` and changes nothing when the material cannot be loaded.
+   */
+  setTls(tls: ListenerTls): void;
+  /** Takes no new connections or calls, waits for running calls at most `graceMs`, then cuts what is left. */
+  drain(graceMs: number): Promise<void>;
+  /** Cuts everything. */
+  close(): Promise<void>;
+}
+
+/** Opens the gRPC door. Rejects with GateError `bad-config` or the error of the socket. */
+export async function startListener(options: ListenerOptions): Promise<Listener> {
+  const { clock, onCall, onEvent = () => undefined } = options;
+  const limits: ListenerLimits = { ...defaultListenerLimits, ...options.limits };
+  const budget = createMemoryBudget(limits.requestMemory);
+  const table = new ConnectionTable(limits, clock);
+  const asksForCertificates = options.tls.clientCa !== undefined;
+  let { clientCa } = options.tls;
+  const server = createServer(options.tls, limits);
+
+  server.on('session', session => {
+    const socket = session.socket as TLSSocket;
+    // Cannot happen with tickets off and no session store; if it ever does, nothing about the peer is certain.
+    if (socket.isSessionReused()) {
+      session.destroy();
+      return;
+    }
+    const peer = readPeer(socket, asksForCertificates);
+    const connection = table.add(session, peer);
+    session.setLocalWindowSize(limits.connectionWindow);
+    let cause: unknown;
+    session.on('error', error => {
+      cause = error;
+    });
+    session.on('close', () => {
+      table.remove(connection);
+      onEvent({ kind: 'disconnected', peer, calls: connection.calls, cause });
+    });
+    onEvent({ kind: 'connected', peer });
+  });
+
+  const onStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]): void => {
+    // Errors of a stream are told by its closing; without a listener they would end the process.
+    stream.on('error', () => undefined);
+    const connection = stream.session === undefined ? undefined : table.get(stream.session as ServerHttp2Session);
+    if (connection === undefined) {
+      stream.destroy();
+      return;
+    }
+    table.opened(connection, stream);
+    const status = httpRefusal(headers);
+    if (status !== undefined) {
+      onEvent({ kind: 'not-grpc', peer: connection.peer, status });
+      refuseHttp(stream, status);
+      return;
+    }
+    onCall(incomingCall(stream, raw, connection));
+  };
+  server.on('stream', onStream);
+
+  function incomingCall(stream: ServerHttp2Stream, raw: readonly string[], connection: Connection): IncomingCall {
+    const head = parseRequestHead(raw);
+    return {
+      stream,
+      head,
+      peer: connection.peer,
+      connection,
+      receivedAt: clock.now(),
+      receivedMonotonic: clock.monotonic(),
+      openBody: kind => {
+        table.trust(connection);
+        const encoding = head.ok ? head.encoding : undefined;
+        return createRequestBody({ stream, kind, encoding, budget, readTimeoutMs: limits.messageMs });
+      },
+    };
+  }
+
+  server.on('tlsClientError', (cause, socket) => {
+    onEvent({ kind: 'handshake-failed', address: socket.remoteAddress ?? '', cause });
+  });
+  server.on('drop', data => {
+    onEvent({ kind: 'dropped', address: data?.remoteAddress ?? '' });
+  });
+
+  const bound = await listen(server, options.address);
+  const closed = new Promise<void>(resolve => {
+    server.once('close', resolve);
+  });
+  return {
+    address: bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`,
+    port: bound.port,
+    get connections() {
+      return table.size;
+    },
+    get streams() {
+      return table.streams;
+    },
+    setTls: tls => {
+      if ((tls.clientCa !== undefined) !== asksForCertificates) {
+        throw new GateError('bad-config', 'asking for client certificates can only be turned on or off by a restart');
+      }
+      loadTls(() => {
+        server.setSecureContext(secureOptions(tls));
+      });
+      if (tls.clientCa !== clientCa) table.retireAll();
+      clientCa = tls.clientCa;
+    },
+    drain: async graceMs => {
+      server.close();
+      table.retireAll();
+      await Promise.race([closed, new Promise(resolve => setTimeout(resolve, graceMs))]);
+      table.destroyAll();
+      await closed;
+    },
+    close: async () => {
+      server.close();
+      table.destroyAll();
+      await closed;
+    },
+  };
+}
+
+type Server = ReturnType<typeof createSecureServer>;
+
+function createServer(tls: ListenerTls, limits: ListenerLimits): Server {
+  return loadTls(() => {
+    const server = createSecureServer({
+      ...secureOptions(tls),
+      ALPNProtocols: ['h2'],
+      allowHTTP1: false,
+      requestCert: tls.clientCa !== undefined,
+      // JWT callers have no certificate; who called is decided for each stream.
+      rejectUnauthorized: false,
+      handshakeTimeout: limits.handshakeMs,
+      unknownProtocolTimeout: limits.unknownProtocolMs,
+      maxSessionMemory: limits.maxSessionMemoryMb,
+      maxHeaderListPairs: limits.maxHeaderFields,
+      maxSettings: limits.maxSettings,
+      maxSessionInvalidFrames: limits.maxInvalidFrames,
+      maxSessionRejectedStreams: limits.maxRejectedStreams,
+      streamResetBurst: limits.resetBurst,
+      streamResetRate: limits.resetsPerSecond,
+      // Replies of nodes are passed on as they are, repeated fields included.
+      strictSingleValueFields: false,
+      settings: {
+        maxConcurrentStreams: limits.maxConcurrentStreams,
+        maxHeaderListSize: limits.maxHeaderBytes,
+        initialWindowSize: limits.strangerStreamWindow,
+        enableConnectProtocol: false,
+      },
+    });
+    server.maxConnections = limits.maxConnections;
+    return server;
+  });
+}
+
+function loadTls<T>(load: () => T): T {
+  try {
+    return load();
+  } catch (cause) {
+    if (cause instanceof GateError) throw cause;
+    throw new GateError('bad-config', 'certificate or key of the gRPC listener cannot be loaded', { cause });
+  }
+}
+
+/** PROTOCOL-HTTP2.md: gRPC is POST with a content type that begins with application/grpc; else 415. */
+function httpRefusal(headers: IncomingHttpHeaders): 405 | 415 | undefined {
+  if (headers[':method'] !== 'POST') return 405;
+  const type = headers['content-type'];
+  if (type === 'application/grpc') return undefined;
+  return type !== undefined && /^application\/grpc(\+proto)?\s*(;|$)/.test(type) ? undefined : 415;
+}
+
+async function listen(server: Server, address: string): Promise<AddressInfo> {
+  const at = address.lastIndexOf(':');
+  const host = address.slice(0, at).replace(/^\[(.*)\]$/, '$1');
+  const port = Number(address.slice(at + 1));
+  if (at < 1 || !Number.isInteger(port)) {
+    throw new GateError('bad-config', `listener address ${address} is not of the form host:port`);
+  }
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  return server.address() as AddressInfo;
 }

@@ -1,10 +1,22 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { GrpcStatus } from '../core/grpc.ts';
+import { endWithStatus, headersOnly, lingerThenClose } from '../upstream/reply.ts';
 
 /**
  * Ends a call with a status: trailers only when nothing was sent yet, else trailers. Does nothing on a stream that is
  * gone. The rest of the request is discarded for a while, so that a client in the middle of an upload sees the status.
  */
-export function refuse(_stream: ServerHttp2Stream, _status: GrpcStatus, _options?: { detailsBin?: Uint8Array }): void {
-  throw new Error('under construction');
+export function refuse(
+  stream: ServerHttp2Stream,
+  status: GrpcStatus,
+  options?: { readonly detailsBin?: Uint8Array },
+): void {
+  endWithStatus(stream, status, options);
+}
+
+/** Answers a request that is not gRPC with a bare HTTP status (PROTOCOL-HTTP2.md asks for 415 on a foreign type). */
+export function refuseHttp(stream: ServerHttp2Stream, status: 405 | 415): void {
+  if (stream.destroyed || stream.closed) return;
+  stream.respond({ ':status': status }, headersOnly);
+  lingerThenClose(stream);
 }

@@ -1,38 +1,21 @@
-import type { ClientHttp2Stream } from 'node:http2';
+import type { SecureContext } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
+import { GateError } from '../core/gate-error.ts';
 import type { Target } from '../core/target.ts';
-import type { UpstreamHeaders } from './metadata.ts';
+import type { Channel } from './channel.ts';
+import { type ClusterCredentials, createClusterContext } from './cluster-credentials.ts';
+import { type ChannelEvent, NodePool } from './node-pool.ts';
 
-/** How the gateway proves itself to the nodes of one cluster and recognises them. PEM texts. */
-export interface ClusterCredentials {
-  readonly cluster: string;
-  /** CA bundle that the nodes' server certificates come from. */
-  readonly ca: string;
-  /** The gateway's own client certificate (`os:impersonator`) and key. */
-  readonly certificate: string;
-  readonly key: string;
-}
-
-/** What happens to connections, for logs and metrics. */
-export type ChannelEvent =
-  | { readonly kind: 'connected'; readonly cluster: string; readonly node: string; readonly durationMs: number }
-  | { readonly kind: 'connect-failed'; readonly cluster: string; readonly node: string; readonly cause: unknown }
-  | { readonly kind: 'disconnected'; readonly cluster: string; readonly node: string; readonly cause: unknown };
-
-/** A live HTTP/2 connection to one node. Cheap to hold; ask for a new one for every call. */
-export interface Channel {
-  readonly cluster: string;
-  readonly node: string;
-  /** Opens a stream. Throws GateError `upstream-unavailable` when the connection has gone since it was acquired. */
-  open(headers: UpstreamHeaders, endStream: boolean): ClientHttp2Stream;
-}
-
+/** Ready connections to nodes. */
 export interface Channels {
   /** A ready channel when there is one, without waiting. */
   peek(target: Target): Channel | undefined;
   /** Connects when needed. Rejects with GateError `upstream-unavailable` after about a second at most, or `cancelled`. */
   acquire(target: Target, signal?: AbortSignal): Promise<Channel>;
-  /** Replaces the credentials; connections made with the old ones end when their last call does. */
+  /**
+   * Replaces the credentials; connections made with the old ones end when their last call does. Throws GateError
+   * `bad-config` and changes nothing when a cluster's material cannot be loaded.
+   */
   setClusters(clusters: readonly ClusterCredentials[]): void;
   /** Lets running calls end for `graceMs` (default 0), then cuts what is left. */
   close(graceMs?: number): Promise<void>;
@@ -44,6 +27,61 @@ export interface ChannelsOptions {
   readonly onEvent?: ((event: ChannelEvent) => void) | undefined;
 }
 
-export function createChannels(_options: ChannelsOptions): Channels {
-  throw new Error('under construction');
+/** Throws GateError `bad-config` when a cluster's certificates cannot be loaded. Connects to nobody until asked. */
+export function createChannels(options: ChannelsOptions): Channels {
+  const { clock, onEvent = () => undefined } = options;
+  let contexts = loadContexts(options.clusters);
+  let pools = new Map<string, NodePool>();
+  const retired = new Set<NodePool>();
+  let closed = false;
+
+  function poolOf(target: Target): NodePool {
+    const key = `${target.cluster}\n${target.node}`;
+    const known = pools.get(key);
+    if (known?.serves(target) === true) return known;
+    const context = contexts.get(target.cluster);
+    if (context === undefined) throw new GateError('unknown-target', `cluster ${target.cluster} is not configured`);
+    if (closed) throw new GateError('draining', 'talosgate is shutting down');
+    if (known !== undefined) retire(known);
+    const pool = new NodePool({ target, context, clock, onEvent });
+    pools.set(key, pool);
+    return pool;
+  }
+
+  function retire(pool: NodePool): void {
+    pool.retire();
+    retired.add(pool);
+    for (const old of retired) if (old.streams === 0) retired.delete(old);
+  }
+
+  return {
+    peek: target => {
+      const pool = pools.get(`${target.cluster}\n${target.node}`);
+      return pool?.serves(target) === true ? pool.peek() : undefined;
+    },
+    acquire: async (target, signal) => await poolOf(target).acquire(signal),
+    setClusters: clusters => {
+      contexts = loadContexts(clusters);
+      for (const pool of pools.values()) retire(pool);
+      pools = new Map();
+    },
+    close: async (graceMs = 0) => {
+      closed = true;
+      const all = [...pools.values(), ...retired];
+      for (const pool of all) pool.retire();
+      await drained(all, graceMs);
+      for (const pool of all) pool.destroy();
+    },
+  };
+}
+
+function loadContexts(clusters: readonly ClusterCredentials[]): Map<string, SecureContext> {
+  return new Map(clusters.map(credentials => [credentials.cluster, createClusterContext(credentials)]));
+}
+
+/** Resolves when no pool has a call under way, or after the grace. Looks every 20 ms; only a shutdown waits here. */
+async function drained(pools: readonly NodePool[], graceMs: number): Promise<void> {
+  for (let waited = 0; waited < graceMs && pools.some(pool => pool.streams > 0); waited += 20) {
+    await new Promise(resolve => setTimeout(resolve, 20));
+  }
 }

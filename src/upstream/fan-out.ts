@@ -4,7 +4,7 @@ import type { GrpcStatus } from '../core/grpc.ts';
 import type { CallKind } from '../core/method.ts';
 import type { RelayResult } from '../core/relay-result.ts';
 import type { RequestBody } from '../core/request-body.ts';
-import type { Channel } from './connections.ts';
+import type { Channel } from './channel.ts';
 import type { UpstreamHeaders } from './metadata.ts';
 
 /** One node of a call to several: where to send it, or the status that stands for its reply. */

@@ -1,3 +1,5 @@
+// Metadata for nodes is built here from nothing, never copied from a caller: apid honours `talos-role`, `proxyfrom`,
+// `node` and `nodes`, and writes what it gets into its log.
 import type { OutgoingHttpHeaders } from 'node:http2';
 
 /** A complete header block for a node. Made only by `upstreamHeaders`. */
@@ -18,7 +20,34 @@ export interface UpstreamCall {
   readonly acceptEncoding?: readonly string[] | undefined;
 }
 
-/** Builds the header block of an upstream call from nothing. */
-export function upstreamHeaders(_call: UpstreamCall): UpstreamHeaders {
-  throw new Error('under construction');
+const userAgent = 'talosgate/0.1.0';
+
+/**
+ * Builds the header block of an upstream call from nothing. Several roles become several header fields: a list joined
+ * by commas would be one unknown role.
+ */
+export function upstreamHeaders(call: UpstreamCall): UpstreamHeaders {
+  const headers: OutgoingHttpHeaders = {
+    ':method': 'POST',
+    ':scheme': 'https',
+    ':authority': call.authority,
+    ':path': call.path,
+    'content-type': 'application/grpc',
+    te: 'trailers',
+    'user-agent': userAgent,
+    'x-talosgate-call-id': call.callId,
+  };
+  if (call.roles.length > 0) headers['talos-role'] = call.roles.length === 1 ? call.roles[0] : [...call.roles];
+  if (call.timeoutMs !== undefined) headers['grpc-timeout'] = formatGrpcTimeout(call.timeoutMs);
+  if (call.encoding === 'gzip') headers['grpc-encoding'] = 'gzip';
+  if (call.acceptEncoding?.includes('gzip') === true) headers['grpc-accept-encoding'] = 'identity,gzip';
+  return headers;
+}
+
+/** PROTOCOL-HTTP2.md "Timeout": at most eight digits, so larger values move to coarser units, rounded up. */
+function formatGrpcTimeout(milliseconds: number): string {
+  const ms = Math.max(1, Math.ceil(milliseconds));
+  if (ms < 1e8) return `${ms}m`;
+  if (ms < 1e11) return `${Math.ceil(ms / 1000)}S`;
+  return `${Math.min(99_999_999, Math.ceil(ms / 3_600_000))}H`;
 }

@@ -1,12 +1,21 @@
 import type { ServerHttp2Stream } from 'node:http2';
+import type { EndCause } from '../core/audit-record.ts';
 import type { Clock } from '../core/clock.ts';
+import { GateError } from '../core/gate-error.ts';
+import { type GrpcStatus, grpcCodes } from '../core/grpc.ts';
+import { FrameCounter } from '../core/grpc-frame.ts';
+import { statusOf } from '../core/grpc-status.ts';
 import type { RelayResult } from '../core/relay-result.ts';
-import type { RequestBody } from '../core/request-body.ts';
-import type { Channel } from './connections.ts';
+import type { RequestBody, RequestBodySink } from '../core/request-body.ts';
+import type { Channel } from './channel.ts';
+import { watchDeadline } from './deadline.ts';
+import { GuardedFlow, type InspectMessage } from './guarded-flow.ts';
 import type { UpstreamHeaders } from './metadata.ts';
-
-/** Looks at one message before it passes. Throwing a GateError ends the call with it; a promise holds the direction. */
-export type InspectMessage = (payload: Buffer) => void | Promise<void>;
+import { NodeCall, type NodeCallEvents, type NodeEnd } from './node-call.ts';
+import { passingHeaders, rawValue } from './passing-headers.ts';
+import { endWithStatus, endWithTrailers, streamedReply } from './reply.ts';
+import { Valve, waits } from './valve.ts';
+import { WholeMessages } from './whole-messages.ts';
 
 export interface RelayOptions {
   readonly downstream: ServerHttp2Stream;
@@ -15,6 +24,8 @@ export interface RelayOptions {
   /** The first request message, canonical and framed; undefined when everything comes from `body`. */
   readonly firstFrame: Buffer | undefined;
   readonly body: RequestBody;
+  /** Encoding of the caller's messages, needed only with `inspectRequestMessage`. */
+  readonly requestEncoding?: string | undefined;
   /** Sees every request message after the first. Messages then pass decompressed. */
   readonly inspectRequestMessage?: InspectMessage | undefined;
   /** Sees every reply message. Give `upstreamHeaders` no acceptEncoding then. */
@@ -25,13 +36,249 @@ export interface RelayOptions {
   /** Ends the call from the gateway's side; the reason should be a GateError and becomes the status. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * Called once with the outcome before the caller learns the status; a promise holds the trailers back. Should it
-   * reject, the status becomes that error.
+   * Called exactly once with the outcome, before the caller learns the status (or when the caller is gone); a promise
+   * holds the trailers back. Should it reject, the caller is given that error as status.
    */
   readonly beforeTrailers?: ((result: RelayResult) => Promise<void> | undefined) | undefined;
 }
 
-/** Passes one call on to one node and back. Never rejects; every failure is a status that the caller gets. */
-export function relay(_options: RelayOptions): Promise<RelayResult> {
-  throw new Error('under construction');
+/**
+ * Passes one call on to one node and back. Never rejects; every failure is a status that the caller gets. Resolves
+ * when the status was handed to the caller's connection or the caller is gone.
+ */
+export function relay(options: RelayOptions): Promise<RelayResult> {
+  return new Promise(resolve => {
+    new Relay(options, resolve).start();
+  });
+}
+
+class Relay implements RequestBodySink, NodeCallEvents {
+  readonly #o: RelayOptions;
+  readonly #resolve: (result: RelayResult) => void;
+  readonly #request = new FrameCounter();
+  readonly #response = new FrameCounter();
+  readonly #whole: WholeMessages;
+  /** Opened by the node's appetite for the request. */
+  readonly #requestValve: Valve;
+  #call: NodeCall | undefined;
+  /** Opened by the caller's appetite for the reply. */
+  #replyValve: Valve | undefined;
+  #requestGuard: GuardedFlow | undefined;
+  #responseGuard: GuardedFlow | undefined;
+  #nodeEnd: NodeEnd | undefined;
+  #result: RelayResult | undefined;
+  #unwatch: (() => void) | undefined;
+  #drains = false;
+
+  constructor(options: RelayOptions, resolve: (result: RelayResult) => void) {
+    this.#o = options;
+    this.#resolve = resolve;
+    this.#whole = new WholeMessages(options.downstream);
+    this.#requestValve = new Valve(options.body);
+  }
+
+  start(): void {
+    const { downstream, channel, headers, deadline, clock, signal } = this.#o;
+    if (downstream.destroyed || downstream.closed) {
+      this.#clientGone();
+      return;
+    }
+    this.#unwatch = watchDeadline({ deadline, clock, signal }, (error, cause) => {
+      this.#fail(error, cause);
+    });
+    if (this.#result !== undefined) return;
+    downstream.on('aborted', () => {
+      this.#clientGone();
+    });
+    downstream.on('close', () => {
+      this.#clientGone();
+    });
+    try {
+      this.#call = new NodeCall(channel, headers, this);
+      this.#replyValve = new Valve(this.#call);
+    } catch (error) {
+      this.#fail(GateError.from(error), 'not-forwarded');
+      return;
+    }
+    this.#sendRequest(this.#call);
+  }
+
+  #sendRequest(call: NodeCall): void {
+    const { firstFrame, body, inspectRequestMessage } = this.#o;
+    if (firstFrame !== undefined) this.#request.push(firstFrame);
+    if (body.ended) {
+      call.end(firstFrame);
+      return;
+    }
+    if (firstFrame !== undefined && !call.write(firstFrame)) this.#requestValve.hold(waits.full);
+    if (inspectRequestMessage !== undefined) this.#requestGuard = this.#guardRequest(call, inspectRequestMessage);
+    body.start(this);
+  }
+
+  // Request direction, as the sink of the body.
+
+  data(chunk: Buffer): void {
+    if (this.#result !== undefined) return;
+    try {
+      this.#request.push(chunk);
+    } catch (error) {
+      this.#fail(GateError.from(error), 'gateway');
+      return;
+    }
+    if (this.#requestGuard !== undefined) this.#requestGuard.push(chunk);
+    else if (this.#call?.write(chunk) === false) this.#requestValve.hold(waits.full);
+  }
+
+  end(): void {
+    if (this.#requestGuard !== undefined) this.#requestGuard.end();
+    else this.#call?.end();
+  }
+
+  onNodeDrain(): void {
+    if (this.#result === undefined) this.#requestValve.release(waits.full);
+  }
+
+  // Reply direction, as events of the node's half.
+
+  onNodeHeaders(raw: readonly string[]): void {
+    const { downstream, inspectResponseMessage } = this.#o;
+    if (this.#result !== undefined || downstream.destroyed || downstream.closed) return;
+    const headers = passingHeaders(raw);
+    if (inspectResponseMessage !== undefined && this.#replyValve !== undefined) {
+      delete headers['grpc-encoding'];
+      const encoding = rawValue(raw, 'grpc-encoding');
+      this.#responseGuard = this.#guardResponse(this.#replyValve, encoding, inspectResponseMessage);
+    }
+    headers[':status'] = 200;
+    try {
+      downstream.respond(headers, streamedReply);
+    } catch (cause) {
+      const { node } = this.#o.channel;
+      const message = `node ${node}: reply headers that cannot be passed on`;
+      this.#fail(new GateError('upstream-unavailable', message, { cause }), 'upstream-lost');
+    }
+  }
+
+  onNodeData(chunk: Buffer): void {
+    if (this.#result !== undefined) return;
+    try {
+      const boundary = this.#response.push(chunk);
+      if (this.#responseGuard !== undefined) this.#responseGuard.push(chunk);
+      else if (!this.#whole.write(chunk, boundary, this.#response.open)) this.#holdNode();
+    } catch (error) {
+      this.#fail(GateError.from(error), 'gateway');
+    }
+  }
+
+  onNodeEnd(end: NodeEnd): void {
+    this.#nodeEnd = end;
+    if (this.#responseGuard !== undefined && end.by === 'node') this.#responseGuard.end();
+    else this.#endWithNode(end);
+  }
+
+  #endWithNode(end: NodeEnd): void {
+    if (end.by === 'loss') {
+      this.#settle(end.status, 'upstream-lost', result => {
+        endWithStatus(this.#o.downstream, result.status);
+      });
+      return;
+    }
+    this.#whole.flush();
+    this.#settle(end.status, 'server', result => {
+      endWithTrailers(this.#o.downstream, passingHeaders(end.trailers), () => {
+        this.#resolve(result);
+      });
+    });
+  }
+
+  /** Stops reading from the node until the caller has taken what was written. */
+  #holdNode(): void {
+    this.#replyValve?.hold(waits.full);
+    if (this.#drains) return;
+    this.#drains = true;
+    this.#o.downstream.on('drain', () => {
+      this.#replyValve?.release(waits.full);
+    });
+  }
+
+  #guardRequest(call: NodeCall, inspect: InspectMessage): GuardedFlow {
+    return new GuardedFlow({
+      inspect,
+      encoding: this.#o.requestEncoding,
+      valve: this.#requestValve,
+      write: frame => {
+        if (!call.write(frame)) this.#requestValve.hold(waits.full);
+      },
+      onEnd: () => {
+        call.end();
+      },
+      onError: error => {
+        this.#fail(error, 'gateway');
+      },
+    });
+  }
+
+  #guardResponse(valve: Valve, encoding: string | undefined, inspect: InspectMessage): GuardedFlow {
+    return new GuardedFlow({
+      inspect,
+      encoding,
+      valve,
+      write: frame => {
+        if (this.#result === undefined && !this.#o.downstream.write(frame)) this.#holdNode();
+      },
+      onEnd: () => {
+        if (this.#nodeEnd !== undefined) this.#endWithNode(this.#nodeEnd);
+      },
+      onError: error => {
+        this.#fail(error, 'gateway');
+      },
+    });
+  }
+
+  /** Ends the call from this side: the node's stream is reset at once, the caller is given the status. */
+  #fail(error: GateError, cause: EndCause): void {
+    if (this.#result !== undefined) return;
+    this.#call?.cancel();
+    this.#settle(statusOf(error), cause, result => {
+      endWithStatus(this.#o.downstream, result.status);
+    });
+  }
+
+  #clientGone(): void {
+    if (this.#result !== undefined) {
+      this.#resolve(this.#result);
+      return;
+    }
+    this.#call?.cancel();
+    this.#settle({ code: grpcCodes.CANCELLED, message: 'cancelled by the caller' }, 'client', () => undefined);
+  }
+
+  #settle(status: GrpcStatus, cause: EndCause, deliver: (result: RelayResult) => void): void {
+    if (this.#result !== undefined) return;
+    const forwarded = this.#call !== undefined;
+    const result: RelayResult = {
+      status,
+      endCause: forwarded ? cause : 'not-forwarded',
+      requestBytes: this.#request.bytes,
+      requestMessages: this.#request.messages,
+      responseBytes: this.#response.bytes,
+      responseMessages: this.#response.messages,
+      forwarded,
+    };
+    this.#result = result;
+    this.#unwatch?.();
+    const finish = (): void => {
+      deliver(result);
+      // Without trailers of the node to wait for, there is nothing left to observe.
+      if (cause !== 'server') this.#resolve(result);
+    };
+    const held = this.#o.beforeTrailers?.(result);
+    if (held === undefined) finish();
+    else {
+      held.then(finish, (error: unknown) => {
+        endWithStatus(this.#o.downstream, statusOf(GateError.from(error)));
+        this.#resolve(result);
+      });
+    }
+  }
 }
