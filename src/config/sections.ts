@@ -1,0 +1,153 @@
+import Type from 'typebox';
+import { addressNotation, durationNotation, pathNotation, secretNotation } from '../core/settings.ts';
+
+const path = (description: string) => Type.Unsafe<string>({ ...pathNotation, description });
+
+const Tls = Type.Object(
+  {
+    certificate: path('Server certificate, PEM, followed by intermediates if there are any.'),
+    key: path('Private key of the certificate, PEM.'),
+  },
+  { additionalProperties: false },
+);
+
+/** Fragment `listen`: the two doors. */
+export const ListenSettings = Type.Object(
+  {
+    grpc: Type.Object(
+      {
+        address: Type.Unsafe<string>({
+          ...addressNotation,
+          default: '0.0.0.0:50000',
+          description: 'Where talosctl connects to. 50000 is the port that talosctl takes when none is given.',
+        }),
+        tls: Tls,
+        client_ca: Type.Optional(
+          path('CA bundle of client certificates. Needed with identity.mtls. This is not the CA of any Talos cluster.'),
+        ),
+      },
+      { additionalProperties: false, description: 'The door for talosctl: gRPC over TLS.' },
+    ),
+    http: Type.Object(
+      {
+        address: Type.Unsafe<string>({
+          ...addressNotation,
+          default: '127.0.0.1:8443',
+          description: 'Where the JSON API, the health probes and the metrics are.',
+        }),
+        tls: Type.Optional(Tls),
+        client_ca: Type.Optional(path('CA bundle of client certificates for the JSON API.')),
+        insecure: Type.Boolean({
+          default: false,
+          description: 'Serve without TLS. Credentials then cross the network in the clear: loopback only.',
+        }),
+      },
+      { additionalProperties: false, description: 'The door for people and probes: HTTP.' },
+    ),
+  },
+  { additionalProperties: false, description: 'Where the gateway listens.' },
+);
+
+/** Fragment `policy`. */
+export const PolicySettings = Type.Object(
+  { directory: path('Folder with model.conf, the rules (*.csv) and their cases (*.test.yaml).') },
+  { additionalProperties: false, description: 'Who may do what.' },
+);
+
+/** Fragment `database`, as the file states it. */
+export const DatabaseSection = Type.Object(
+  {
+    url: Type.Unsafe<string>({
+      ...secretNotation,
+      description: 'postgres:// URL of the login that writes the audit log and keeps approvals.',
+    }),
+    reader_url: Type.Unsafe<string>({
+      ...secretNotation,
+      description: 'postgres:// URL of the login that searches the audit log.',
+    }),
+    admin_url: Type.Optional(
+      Type.Unsafe<string>({
+        ...secretNotation,
+        description:
+          'postgres:// URL of a login that may migrate the database at start. Leave it out to migrate by hand.',
+      }),
+    ),
+    max_connections: Type.Integer({
+      minimum: 2,
+      maximum: 200,
+      default: 10,
+      description: 'Most connections per login.',
+    }),
+    connect_timeout: Type.Unsafe<number>({
+      ...durationNotation,
+      default: '2s',
+      description: 'Longest wait for a connection.',
+    }),
+    query_timeout: Type.Unsafe<number>({
+      ...durationNotation,
+      default: '10s',
+      description: 'Longest wait for one answer.',
+    }),
+  },
+  { additionalProperties: false, description: 'Postgres, which holds the audit log and the approvals.' },
+);
+
+/** Fragment `audit`. */
+export const AuditSection = Type.Object(
+  {
+    digest_key: Type.Unsafe<string>({
+      ...secretNotation,
+      description:
+        'Key, at least 32 characters, for the digests that stand in the log in place of delicate request fields.',
+    }),
+    digest_key_id: Type.String({
+      pattern: '^[a-z0-9-]{1,32}$',
+      default: 'k1',
+      description: 'Name of that key in the log. Change it together with the key.',
+    }),
+  },
+  { additionalProperties: false, description: 'The record of every call.' },
+);
+
+/** Fragment `log`: the process log, which is not the audit log. */
+export const LogSettings = Type.Object(
+  {
+    level: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
+      default: 'info',
+      description: 'Least important line that is written to standard output.',
+    }),
+  },
+  {
+    additionalProperties: false,
+    default: {},
+    description: 'The process log. Not the audit log, which cannot be turned down.',
+  },
+);
+
+/** Fragment `limits`: what one gateway process takes on. */
+export const LimitSettings = Type.Object(
+  {
+    max_connections: Type.Integer({ minimum: 1, default: 2000, description: 'Client connections at a time.' }),
+    max_calls_per_connection: Type.Integer({
+      minimum: 32,
+      default: 1000,
+      description: 'Calls at a time on one connection. The dashboard needs about 30 per node.',
+    }),
+    request_memory_mib: Type.Integer({
+      minimum: 64,
+      default: 512,
+      description: 'Memory for requests that are being read, in MiB. One request has at most 32.',
+    }),
+    read_timeout: Type.Unsafe<number>({
+      ...durationNotation,
+      default: '30s',
+      description: 'How long a whole request message may take to arrive.',
+    }),
+    shutdown_grace: Type.Unsafe<number>({
+      ...durationNotation,
+      default: '10s',
+      description: 'How long running calls may go on after the gateway was told to stop.',
+    }),
+  },
+  { additionalProperties: false, default: {}, description: 'What one gateway process takes on.' },
+);
