@@ -66,6 +66,7 @@ async function forwardOne(
     headers: headersFor(call, admitted, leg, guard === undefined, session === undefined, stages),
     firstFrame: granted.replay.length === 0 ? first : Buffer.concat([first, ...granted.replay]),
     body,
+    requestEncoding: call.incoming.head.ok ? call.incoming.head.encoding : undefined,
     inspectRequestMessage: guard,
     inspectResponseMessage: session?.inspect,
     deadline: call.deadline,

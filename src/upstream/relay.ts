@@ -149,6 +149,8 @@ class Relay implements RequestBodySink, NodeCallEvents {
       const encoding = rawValue(raw, 'grpc-encoding');
       this.#responseGuard = this.#guardResponse(this.#replyValve, encoding, inspectResponseMessage);
     }
+    // A caller who was held in their terminal has the headers already.
+    if (downstream.headersSent) return;
     headers[':status'] = 200;
     try {
       downstream.respond(headers, streamedReply);
