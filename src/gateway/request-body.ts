@@ -147,7 +147,13 @@ class StreamBody implements RequestBody {
         this.#onData(chunk);
       });
       stream.on('end', () => {
-        this.#onEnd();
+        // Clients built on node:http2 half-close right before they reset (grpc-js on cancel). Reading on first tells a
+        // cancelled upload from a complete one.
+        if (this.#whole) this.#onEnd();
+        else
+          setImmediate(() => {
+            this.#onEnd();
+          });
       });
     }
     if (!this.#paused) stream.resume();

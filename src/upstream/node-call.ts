@@ -4,6 +4,7 @@ import { grpcCodes } from '../core/grpc.ts';
 import type { Channel } from './channel.ts';
 import type { UpstreamHeaders } from './metadata.ts';
 import { nodeStatus } from './node-status.ts';
+import { resetStream } from './reset.ts';
 
 /** How a node's half of a call ended. */
 export type NodeEnd =
@@ -88,7 +89,7 @@ export class NodeCall {
   /** Resets the stream at once. No event follows. */
   cancel(): void {
     this.#over = true;
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    resetStream(this.#stream);
   }
 
   #onResponse(headers: HeaderBlock[0], flags: number, raw: readonly string[]): void {
@@ -96,7 +97,7 @@ export class NodeCall {
     const ended = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     const isGrpc = headers['content-type']?.startsWith('application/grpc') === true || (ended && nodeStatus(raw));
     if (headers[':status'] !== 200 || !isGrpc) {
-      this.#stream.close(constants.NGHTTP2_CANCEL);
+      resetStream(this.#stream);
       this.#lost(`answered with HTTP status ${headers[':status'] ?? 'none'} instead of gRPC`);
     } else if (ended) {
       this.#trailers = raw;
@@ -124,7 +125,7 @@ export class NodeCall {
     }
     this.#over = true;
     // The node may answer before the request is complete; nothing more is wanted from us then.
-    if (!this.#stream.writableEnded) this.#stream.close(constants.NGHTTP2_CANCEL);
+    if (!this.#stream.writableEnded) resetStream(this.#stream);
     this.#events.onNodeEnd({ by: 'node', status, trailers });
   }
 
