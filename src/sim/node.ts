@@ -1,9 +1,11 @@
 import type { Clock } from '../core/clock.ts';
 import type { ConfigStore } from './config/config-store.ts';
 import type { SimContainer } from './containers-data.ts';
+import type { EventLog } from './event-log.ts';
 import type { FileTree } from './files/file-tree.ts';
+import type { ImageStore } from './images/image-store.ts';
 import type { LineLog } from './line-log.ts';
-import type { Machine } from './machine.ts';
+import type { Machine, MachineStage } from './machine.ts';
 import type { Power } from './power.ts';
 import type { NodeSettings } from './settings.ts';
 
@@ -19,7 +21,11 @@ export interface NodeState {
   readonly containerLogs: ReadonlyMap<string, LineLog>;
   readonly kernelLog: LineLog;
   readonly files: FileTree;
+  readonly events: EventLog;
+  readonly images: ImageStore;
   readonly power: Power;
+  /** Changes the machine's stage and tells everybody who watches. */
+  setStage(stage: MachineStage, ready: boolean): void;
   /** What a boot resets: everything but the disk. */
   boot(): void;
 }

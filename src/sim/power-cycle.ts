@@ -1,5 +1,6 @@
 import type { NodeState } from './node.ts';
 import type { Power, PowerAction } from './power.ts';
+import { leaving, publishPhase, publishSequence, publishStage } from './sequences.ts';
 import { pause } from './sim-call.ts';
 
 /** A `Power` that a node's owner can also stop. */
@@ -21,29 +22,24 @@ export function createPower(o: {
     // The only way to fail is the cancellation above.
     steps(current.signal).catch(() => undefined);
   };
-  const leave = async (action: PowerAction, signal: AbortSignal): Promise<void> => {
-    const { machine, settings } = o.state();
-    machine.stage = stages[action];
-    machine.ready = false;
-    await pause(settings.timing.shutdown, signal);
+  const leave = async (actor: string, action: PowerAction, signal: AbortSignal): Promise<void> => {
+    await announce(o.state(), actor, action, signal);
     await o.goDown();
   };
   return {
-    reboot(_actor, action = 'reboot') {
+    reboot(actor, action = 'reboot') {
       run(async signal => {
         const state = o.state();
-        await leave(action, signal);
+        await leave(actor, action, signal);
         await pause(state.settings.timing.away, signal);
         state.boot();
-        state.machine.stage = 'booting';
         await o.comeUp();
         await pause(state.settings.timing.boot, signal);
-        state.machine.stage = 'running';
-        state.machine.ready = true;
+        state.setStage('running', true);
       });
     },
-    off(_actor, action) {
-      run(signal => leave(action, signal));
+    off(actor, action) {
+      run(signal => leave(actor, action, signal));
     },
     cancel() {
       current?.abort();
@@ -52,9 +48,18 @@ export function createPower(o: {
   };
 }
 
-const stages = {
-  reboot: 'rebooting',
-  shutdown: 'shutting down',
-  reset: 'resetting',
-  upgrade: 'upgrading',
-} as const;
+const stages = { reboot: 'rebooting', shutdown: 'shutting down', reset: 'resetting', upgrade: 'upgrading' } as const;
+
+/** The events of a node that is about to go, spread over `timing.shutdown`. */
+async function announce(state: NodeState, actor: string, action: PowerAction, signal: AbortSignal): Promise<void> {
+  const phases = leaving[action];
+  const step = state.settings.timing.shutdown / (phases.length + 1);
+  state.setStage(stages[action], false);
+  publishStage(state.events, stages[action], false, actor);
+  publishSequence(state.events, action, 'START', actor);
+  for (const phase of phases) {
+    await pause(step, signal);
+    publishPhase(state.events, phase, actor);
+  }
+  await pause(step, signal);
+}
