@@ -1,5 +1,5 @@
--- The whole write path of the log. `p_bodies` holds the canonical bodies one after the other, `p_lengths` their lengths
--- in bytes, `p_leaves` their leaf hashes of 32 bytes each. Not for callers: see audit_append.
+-- The whole write path of the log. `p_bodies` holds the canonical bodies one after the other, each with a zero byte before
+-- it, `p_lengths` their lengths in bytes, `p_leaves` their leaf hashes of 32 bytes each. Not for callers: see audit_append.
 --
 -- The counter row of the boot comes first: a batch that continues it is appended; the very batch that it ended with is
 -- recognised, so that an ambiguous commit can be asked for again; anything else is refused (TG010). Then the head row:
@@ -7,17 +7,21 @@
 CREATE FUNCTION audit_append_batch(
   p_boot uuid, p_first_wseq bigint, p_lengths integer[], p_bodies bytea, p_leaves bytea,
   OUT first_idx bigint, OUT repeated boolean)
-LANGUAGE plpgsql SET search_path = talosgate, pg_temp AS $$
+-- The plan is the same whatever the values are; making it anew for each batch costs more than running it.
+LANGUAGE plpgsql SET search_path = talosgate, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   n constant integer := cardinality(p_lengths);
   digest constant bytea := sha256(p_leaves);
   writer audit_writer;
   intact boolean;
-  intents integer;
-  lost_boots integer;
+  begins boolean;
   closes boolean;
-  ended integer;
-  orphans integer;
+  unknowns integer;
+  ended_calls text[];
+  ended_legs integer[];
+  ended_kinds text[];
+  lost_boots text[];
+  removed integer;
 BEGIN
   -- For the transaction, not as a clause of the function: that one would be undone before the commit it is meant for.
   IF current_setting('synchronous_commit') NOT IN ('on', 'remote_apply') THEN
@@ -49,7 +53,7 @@ BEGIN
   repeated := false;
 
   WITH part AS MATERIALIZED (
-    SELECT i, substring(p_bodies FROM (upto - len + 1)::integer FOR len) AS body,
+    SELECT i, substring(p_bodies FROM (upto - len + i + 1)::integer FOR len) AS body,
       substring(p_leaves FROM (i * 32 - 31)::integer FOR 32) AS leaf
     FROM (SELECT i, len, sum(len) OVER (ORDER BY i) AS upto FROM unnest(p_lengths) WITH ORDINALITY AS l (len, i)) AS cut
   ), record AS MATERIALIZED (
@@ -69,44 +73,51 @@ BEGIN
       doc->>'grpcMessage', doc->>'endCause', (doc->>'requestBytes')::bigint, (doc->>'requestMessages')::bigint,
       (doc->>'responseBytes')::bigint, (doc->>'responseMessages')::bigint, (doc->>'durationUs')::bigint,
       doc->'details', (doc->>'v')::integer,
-      CASE WHEN doc->>'kind' = 'call.outcome' THEN audit_has_ended(doc->>'callId', (doc->>'leg')::integer) ELSE false END,
+      doc->>'kind' = 'call.outcome' AND doc ? 'callId'
+        AND NOT EXISTS (
+          SELECT FROM audit_open AS o WHERE o.call_id = doc->>'callId' AND o.leg = coalesce((doc->>'leg')::integer, 0))
+        AND audit_has_ended(doc->>'callId', (doc->>'leg')::integer),
       leaf, body
     FROM record
     RETURNING idx, kind, boot_id, wseq, call_id, coalesce(leg, 0) AS leg, details
   ), opened AS (
-    -- An intent whose end stands in the same batch is never open.
     INSERT INTO audit_open (call_id, leg, boot_id, idx)
-    SELECT call_id, leg, boot_id, idx FROM inserted AS intent
-    WHERE kind = 'call.intent' AND call_id IS NOT NULL AND NOT EXISTS (
-      SELECT FROM inserted AS e
-      WHERE e.kind IN ('call.outcome', 'call.unknown') AND e.call_id = intent.call_id AND e.leg = intent.leg)
+    SELECT call_id, leg, boot_id, idx FROM inserted WHERE kind = 'call.intent' AND call_id IS NOT NULL
     ON CONFLICT DO NOTHING
-  ), ended_calls AS (
-    DELETE FROM audit_open AS o USING inserted AS e
-    WHERE e.kind IN ('call.outcome', 'call.unknown') AND o.call_id = e.call_id AND o.leg = e.leg
-    RETURNING e.kind
-  ), lost AS (
-    UPDATE audit_writer AS w SET lost_at = clock_timestamp() FROM inserted AS e
-    WHERE e.kind = 'boot.lost' AND w.boot_id::text = e.details->>'boot' AND w.lost_at IS NULL AND w.closed_at IS NULL
-    RETURNING w.boot_id
   )
-  SELECT bool_and(boot_id = p_boot AND wseq = p_first_wseq + idx - first_idx),
-    count(*) FILTER (WHERE kind = 'call.intent'),
-    coalesce(bool_or(kind = 'boot.close'), false),
-    count(*) FILTER (WHERE kind = 'call.unknown') - (SELECT count(*) FROM ended_calls WHERE kind = 'call.unknown'),
-    count(*) FILTER (WHERE kind = 'boot.lost') - (SELECT count(*) FROM lost)
-  INTO intact, intents, closes, orphans, lost_boots
+  SELECT bool_and(boot_id = p_boot AND wseq = p_first_wseq + idx - first_idx), bool_or(kind = 'call.intent'),
+    bool_or(kind = 'boot.close'), count(*) FILTER (WHERE kind = 'call.unknown'),
+    array_agg(call_id) FILTER (WHERE kind IN ('call.outcome', 'call.unknown')),
+    array_agg(leg) FILTER (WHERE kind IN ('call.outcome', 'call.unknown')),
+    array_agg(kind) FILTER (WHERE kind IN ('call.outcome', 'call.unknown')),
+    array_agg(details->>'boot') FILTER (WHERE kind = 'boot.lost')
+  INTO intact, begins, closes, unknowns, ended_calls, ended_legs, ended_kinds, lost_boots
   FROM inserted;
 
   IF NOT intact THEN
     RAISE EXCEPTION 'a body names another boot or counter than its batch' USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  -- One end each: whoever comes second with an unknown, or declares a boot lost again, is turned away.
-  IF orphans <> 0 OR lost_boots <> 0 THEN
-    RAISE EXCEPTION 'a call or boot in this batch has ended already' USING ERRCODE = 'TG011';
+  -- A statement of its own, so that it sees the intents of this very batch too.
+  IF ended_calls IS NOT NULL THEN
+    WITH gone AS (
+      DELETE FROM audit_open AS o USING unnest(ended_calls, ended_legs, ended_kinds) AS e (call_id, leg, kind)
+      WHERE o.call_id = e.call_id AND o.leg = e.leg RETURNING e.kind
+    ) SELECT count(*) FILTER (WHERE kind = 'call.unknown') INTO removed FROM gone;
+    -- One end each: an unknown that comes second is turned away.
+    IF removed <> unknowns THEN
+      RAISE EXCEPTION 'a call in this batch has ended already' USING ERRCODE = 'TG011';
+    END IF;
+  END IF;
+  IF lost_boots IS NOT NULL THEN
+    UPDATE audit_writer SET lost_at = clock_timestamp()
+    WHERE boot_id = ANY (lost_boots::uuid[]) AND lost_at IS NULL AND closed_at IS NULL;
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    IF removed <> cardinality(lost_boots) THEN
+      RAISE EXCEPTION 'a boot in this batch has ended already' USING ERRCODE = 'TG011';
+    END IF;
   END IF;
   -- A boot that was declared lost may still bring late outcomes, but begin nothing that nobody would end.
-  IF intents > 0 AND writer.lost_at IS NOT NULL THEN
+  IF begins AND writer.lost_at IS NOT NULL THEN
     RAISE EXCEPTION 'boot % was declared lost', p_boot USING ERRCODE = 'TG012';
   END IF;
 
@@ -117,13 +128,10 @@ BEGIN
 END
 $$;
 
--- True when the call has an end in the log and none outstanding: a further outcome is late.
+-- Whether the log holds an end of this call. With no intent outstanding, a further outcome is late.
 CREATE FUNCTION audit_has_ended(p_call text, p_leg integer) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = talosgate, pg_temp AS $$
 BEGIN
-  IF EXISTS (SELECT FROM audit_open WHERE call_id = p_call AND leg = coalesce(p_leg, 0)) THEN
-    RETURN false;
-  END IF;
   RETURN EXISTS (
     SELECT FROM audit_entry
     WHERE call_id = p_call AND coalesce(leg, 0) = coalesce(p_leg, 0) AND kind IN ('call.outcome', 'call.unknown'));
@@ -132,7 +140,12 @@ $$;
 
 -- Appends a batch in one round trip and returns the index of its first record.
 CREATE FUNCTION audit_append(p_boot uuid, p_first_wseq bigint, p_lengths integer[], p_bodies bytea, p_leaves bytea)
-RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = talosgate, pg_temp AS $$
-  SELECT first_idx FROM audit_append_batch(p_boot, p_first_wseq, p_lengths, p_bodies, p_leaves)
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = talosgate, pg_temp AS $$
+DECLARE
+  batch record;
+BEGIN
+  batch := audit_append_batch(p_boot, p_first_wseq, p_lengths, p_bodies, p_leaves);
+  RETURN batch.first_idx;
+END
 $$;
 GRANT EXECUTE ON FUNCTION audit_append(uuid, bigint, integer[], bytea, bytea) TO talosgate_writer;

@@ -1,0 +1,229 @@
+import type { AuditRecord } from '../core/audit-record.ts';
+import { type Clock, systemClock, uuidv7 } from '../core/clock.ts';
+import { GateError } from '../core/gate-error.ts';
+import type { ConnectionSettings } from '../db/connection.ts';
+import { BootPresence } from './boot.ts';
+import { Breaker, type BreakerSettings, defaultBreaker } from './breaker.ts';
+import { Committer, unavailable } from './committer.ts';
+import { type Claim, createEntry, type Group, recode } from './entry.ts';
+import { defaultLimits, Intake, type IntakeLimits } from './intake.ts';
+import { notForwarded } from './not-forwarded.ts';
+
+export interface AppendOptions {
+  /** When the caller's own deadline is, in milliseconds since the epoch. */
+  readonly deadline?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface AuditHealth {
+  readonly ok: boolean;
+  /** Records that wait or are under way. */
+  readonly queued: number;
+  readonly lastError: string | undefined;
+  /** Records taken through `enqueue` that had to be dropped because the queue was full, since start. */
+  readonly dropped?: number | undefined;
+}
+
+/** The writing end of the audit log. One per process. */
+export interface AuditLog {
+  /** Changes when another replica declared this process lost while it was silent. */
+  readonly bootId: string;
+  /**
+   * Resolves when all records are durable, in one commit. Rejects with GateError `audit-unavailable` within the budget
+   * (3 s, or 100 ms before the deadline), at once while the database is known to be away; `overloaded` when the queue is
+   * full; `cancelled` when the signal fires. An intent that lands after its caller was told otherwise is ended by the log
+   * itself, with an outcome whose cause is `not-forwarded`.
+   */
+  append(records: readonly AuditRecord[], options?: AppendOptions): Promise<void>;
+  /** Same, and uses up the approval in the same transaction. Rejects with `conflict` when that cannot be; nothing was written then. */
+  appendClaim(records: readonly AuditRecord[], claim: Claim, options?: AppendOptions): Promise<void>;
+  /**
+   * Takes a record for which nobody has to wait. Kept in memory, bounded, while the database is away, and written before
+   * new intents. The promise resolves when it is durable; ignoring it is safe.
+   */
+  enqueue(record: AuditRecord): Promise<void>;
+  health(): AuditHealth;
+  /** Refuses new records, writes what is queued (at most `drainMs`), then the boot's last record. */
+  close(): Promise<void>;
+}
+
+export interface AuditLogSettings {
+  /** Login with the rights of talosgate_writer. */
+  readonly connection: ConnectionSettings;
+  /** Name of this replica, for people. */
+  readonly replica: string;
+  readonly clock?: Clock | undefined;
+  /** Takes what an operator should read. */
+  readonly report?: ((problem: string, cause: unknown) => void) | undefined;
+  readonly limits?: Partial<IntakeLimits> | undefined;
+  readonly breaker?: Partial<BreakerSettings> | undefined;
+  /** Longest wait for the answer to one batch. Default 2,000 ms. */
+  readonly appendMs?: number | undefined;
+  /** Longest wait of one caller. Default 3,000 ms. */
+  readonly budgetMs?: number | undefined;
+  /** Time between signs of life. Default 5,000 ms. */
+  readonly beatMs?: number | undefined;
+  /** Longest that `close` goes on writing. Default 30,000 ms. */
+  readonly drainMs?: number | undefined;
+}
+
+/** How much earlier than the caller's deadline the log gives up, so that the refusal still gets there. */
+const deadlineMarginMs = 100;
+
+/** Opens the log: announces the boot and writes `boot.open`. Rejects with `audit-unavailable` when that is impossible. */
+export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog> {
+  const { clock = systemClock, report = () => undefined, budgetMs = 3_000, drainMs = 30_000, replica } = settings;
+  const intake = new Intake({ ...defaultLimits, ...settings.limits });
+  const breakerSettings = { ...defaultBreaker, ...settings.breaker };
+  const breaker = new Breaker(breakerSettings);
+  let dropped = 0;
+  let phase: 'open' | 'closing' | 'closed' = 'open';
+
+  const presence = new BootPresence(uuidv7(clock), {
+    connection: { ...settings.connection, applicationName: 'talosgate audit boot' },
+    replica,
+    beatMs: settings.beatMs ?? 5_000,
+    retryMs: breakerSettings.probeMs,
+    onLost: () => committer.endBoot('declared lost by another replica'),
+  });
+
+  const committer = new Committer(intake, breaker, {
+    connection: { ...settings.connection, applicationName: 'talosgate audit' },
+    appendMs: settings.appendMs ?? 2_000,
+    bootId: () => presence.id,
+    nextBoot: async why => {
+      const former = presence.id;
+      await presence.begin(uuidv7(clock));
+      report(`audit boot ${former} is over (${why}), continuing as ${presence.id}`, undefined);
+      for (const group of intake.groups()) for (const entry of group.entries) recode(entry, presence.id);
+      intake.putBack([createGroup([{ kind: 'boot.open', details: { replica, former, why } }], false, () => undefined)]);
+    },
+    landed: group => {
+      if (group.state === 'given-up') for (const { record } of group.entries) endUnforwarded(record);
+      else group.settle();
+      group.state = 'done';
+    },
+    report,
+  });
+
+  const createGroup = (
+    records: readonly AuditRecord[],
+    awaited: boolean,
+    settle: (error?: Error) => void,
+    claim?: Claim,
+  ): Group => {
+    const entries = records.map(record => createEntry(record, presence.id, clock));
+    const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
+    return { entries, claim, bytes, awaited, state: 'waiting', alone: false, settle };
+  };
+
+  const submit = (records: readonly AuditRecord[], awaited: boolean, claim?: Claim): [Group, Promise<undefined>] => {
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    const group = createGroup(
+      records,
+      awaited,
+      error => (error === undefined ? resolve(undefined) : reject(error)),
+      claim,
+    );
+    intake.offer(group);
+    committer.wake();
+    return [group, promise];
+  };
+
+  const enqueue = async (record: AuditRecord): Promise<void> => {
+    try {
+      if (phase === 'closed') throw new GateError('draining', 'the audit log is closed');
+      await submit([record], false)[1];
+    } catch (error) {
+      dropped += 1;
+      report(`a record of kind ${record.kind} could not be kept`, error);
+      throw error;
+    }
+  };
+
+  /** An intent whose caller was told "no" has landed all the same: say that nothing followed. */
+  const endUnforwarded = (intent: AuditRecord): void => {
+    const outcome = notForwarded(intent);
+    if (outcome !== undefined) enqueue(outcome).catch(() => undefined);
+  };
+
+  const append = async (records: readonly AuditRecord[], options: AppendOptions, claim?: Claim): Promise<void> => {
+    if (records.length === 0) return;
+    if (phase !== 'open') throw new GateError('draining', 'talosgate is shutting down; try again shortly');
+    if (options.signal?.aborted === true) throw new GateError('cancelled', 'the call was cancelled by its caller');
+    if (breaker.open) throw unavailable();
+    const left = options.deadline === undefined ? budgetMs : options.deadline - clock.now() - deadlineMarginMs;
+    if (left <= 0) throw new GateError('deadline-exceeded', 'too little time was left to record the call');
+    const [group, written] = submit(records, true, claim);
+    await within(group, written, Math.min(budgetMs, left), options.signal);
+  };
+
+  try {
+    await presence.begin();
+    await submit([{ kind: 'boot.open', details: { replica } }], true)[1];
+  } catch (error) {
+    await presence.close();
+    await committer.close();
+    throw error instanceof GateError ? error : unavailable(error);
+  }
+
+  return {
+    get bootId() {
+      return presence.id;
+    },
+    append: (records, options = {}) => append(records, options),
+    appendClaim: (records, claim, options = {}) => append(records, options, claim),
+    enqueue: record => {
+      const written = enqueue(record);
+      written.catch(() => undefined);
+      return written;
+    },
+    health: () => ({
+      ok: !breaker.open,
+      queued: intake.records + committer.inFlight,
+      lastError: breaker.reason,
+      dropped,
+    }),
+    close: async () => {
+      if (phase !== 'open') return;
+      phase = 'closing';
+      const drained = await committer.drain(drainMs);
+      phase = 'closed';
+      if (drained) {
+        const last = { kind: 'boot.close', details: { lastWseq: String(committer.lastWseq) } } as const;
+        await within(...submit([last], false), budgetMs, undefined).catch((error: unknown) => {
+          report('the last record of this boot could not be written', error);
+        });
+      } else {
+        report(`${intake.records} audit records could not be written before the end`, breaker.reason);
+      }
+      await committer.close();
+      await presence.close();
+    },
+  };
+}
+
+/** Waits for a group within its budget. Whoever gives up marks the group, because it may land later. */
+async function within(
+  group: Group,
+  written: Promise<undefined>,
+  budgetMs: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const giveUp = (error: GateError): void => {
+    if (group.state === 'waiting') group.state = 'given-up';
+    reject(error);
+  };
+  const timer = setTimeout(() => giveUp(unavailable(`no commit within ${Math.round(budgetMs)} ms`)), budgetMs);
+  const onAbort = (): void => giveUp(new GateError('cancelled', 'the call was cancelled by its caller'));
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([written, promise]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', onAbort);
+    written.catch(() => undefined);
+    promise.catch(() => undefined);
+  }
+}
