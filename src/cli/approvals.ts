@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { GateError } from '../core/gate-error.ts';
 import { type ClientOptions, callApi, clientSettings } from './client.ts';
 import { withClientOptions } from './client-options.ts';
+import type { CliContext } from './context.ts';
 import { type Output, safeText, table } from './output.ts';
 
 interface ApprovalView {
@@ -22,7 +23,7 @@ interface ApprovalView {
 }
 
 /** `talosgate approvals list|show|approve|deny`: the second person's side of a gated call. */
-export function approvalCommands(parent: Command, output: Output, env: NodeJS.ProcessEnv): void {
+export function approvalCommands(parent: Command, { output, env }: CliContext): void {
   const approvals = parent.command('approvals').description('see and decide requests for approval');
   withClientOptions(approvals.command('list').description('requests, newest first'))
     .option('--state <state>', 'pending, approved, claimed, ended, denied, expired, cancelled …')

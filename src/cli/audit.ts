@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type ClientOptions, callApi, clientSettings, streamApi } from './client.ts';
 import { withClientOptions } from './client-options.ts';
+import type { CliContext } from './context.ts';
 import { type Output, table } from './output.ts';
 
 interface Entry {
@@ -40,7 +41,7 @@ export function auditCommands(parent: Command, output: Output, env: NodeJS.Proce
     .option('--after <index>', 'only records above this index, oldest first')
     .option('-o, --output <format>', 'table or json', 'table')
     .action(async (options: Options) => {
-      const query = queryOf(options, now());
+      const query = queryOf(options, clock.now());
       for (const name of ['limit', 'before', 'after']) {
         const value = options[name];
         if (value !== undefined) query.set(name, value);
@@ -65,7 +66,7 @@ export function auditCommands(parent: Command, output: Output, env: NodeJS.Proce
     .option('--after <index>', 'start above this index instead of at the end')
     .option('-o, --output <format>', 'text or json', 'text')
     .action(async (options: Options) => {
-      const query = queryOf(options, now());
+      const query = queryOf(options, clock.now());
       if (options['after'] !== undefined) query.set('after', options['after']);
       const stop = new AbortController();
       const leave = (): void => stop.abort();

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Clock } from '../core/clock.ts';
 import type { Output } from './output.ts';
@@ -23,3 +24,9 @@ export function untilStopped(): Promise<NodeJS.Signals> {
     process.once('SIGTERM', stop);
   });
 }
+
+/** SQL files of the package. */
+export const migrationsFolder = `${packageRoot}migrations`;
+
+/** Version of the package, from its package.json. */
+export const version = (JSON.parse(readFileSync(`${packageRoot}package.json`, 'utf8')) as { version: string }).version;

@@ -141,7 +141,8 @@ function outcomeWriter(call: RunningCall, admitted: Admitted, stages: CallStages
   return (leg, result, details) => {
     if (!call.openLegs.delete(leg.index)) return Promise.resolve();
     const durationUs = stages.clock.monotonic() - started;
-    const durable = stages.audit.enqueue(outcomeRecord(call, leg, result, durationUs, details));
+    // A log that cannot even queue it reports that itself; the caller gets the true status all the same.
+    const durable = stages.audit.enqueue(outcomeRecord(call, leg, result, durationUs, details)).catch(() => undefined);
     if (leg.grant !== undefined) endGrant(leg.grant, call, result, stages);
     if (admitted.facts.risk === 'read') return durable;
     return Promise.race([durable, pause(outcomeHoldMs)]);

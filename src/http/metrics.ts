@@ -5,7 +5,6 @@ export interface MetricsSources {
   readonly auditQueue: () => number;
   readonly auditHealthy: () => boolean;
   readonly openCalls: () => number;
-  readonly policyRevision: () => string;
 }
 
 export interface Metrics {

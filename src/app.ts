@@ -1,0 +1,239 @@
+import { createHmac } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import { createApprovalStore } from './approvals/store.ts';
+import { openAuditLog } from './audit/log.ts';
+import { createAuditReader } from './audit/query.ts';
+import { startReaper } from './audit/reaper.ts';
+import { createCatalog } from './catalog/catalog.ts';
+import type { FieldDigest } from './catalog/inspect-request.ts';
+import type { Config } from './config/load.ts';
+import type { Clock } from './core/clock.ts';
+import { GateError } from './core/gate-error.ts';
+import { assertDatabaseFit } from './db/database-fit.ts';
+import { createPool } from './db/pool.ts';
+import { createFleet } from './fleet/fleet.ts';
+import { createRunningCalls } from './gateway/calls.ts';
+import { handleCall } from './gateway/handle-call.ts';
+import { startListener } from './gateway/listener.ts';
+import type { CallStages } from './gateway/stages.ts';
+import { createMetrics } from './http/metrics.ts';
+import { createHttpServer } from './http/server.ts';
+import { createIdentity } from './identity/authenticate.ts';
+import { createPolicyEngine } from './policy/engine.ts';
+import { renderExplanation } from './policy/explain.ts';
+import { refusalMessage } from './policy/refusal.ts';
+import { createChannels } from './upstream/connections.ts';
+
+/** A running gateway. */
+export interface App {
+  readonly grpc: { readonly address: string; readonly port: number };
+  readonly http: { readonly host: string; readonly port: number };
+  /** Reads the policy folder again now. */
+  reloadPolicy(): Promise<void>;
+  /** Takes no new calls, lets running ones end within the grace, writes what is still to be recorded, closes. */
+  close(): Promise<void>;
+}
+
+export interface AppOptions {
+  readonly config: Config;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/**
+ * Puts the parts together and starts both doors. Rejects with everything closed again when a part does not start: a
+ * gateway that cannot record, or has no policy, does not listen.
+ */
+export async function createApp(options: AppOptions): Promise<App> {
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    return await assemble(options, closers, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function assemble(
+  { config, version, clock, log }: AppOptions,
+  closers: (() => Promise<void>)[],
+  close: () => Promise<void>,
+): Promise<App> {
+  const catalog = createCatalog();
+  const fleet = createFleet(config.fleet);
+
+  const { database } = config;
+  const limits = {
+    max: database.max_connections,
+    connectTimeoutMs: database.connect_timeout,
+    queryTimeoutMs: database.query_timeout,
+  };
+  const writer = createPool({ url: database.url, applicationName: 'talosgate', ...limits });
+  closers.push(() => writer.close());
+  const reader = createPool({ url: database.reader_url, applicationName: 'talosgate reader', ...limits });
+  closers.push(() => reader.close());
+  await assertDatabaseFit(writer);
+
+  const audit = await openAuditLog({
+    connection: { url: database.url, connectTimeoutMs: database.connect_timeout },
+    replica: hostname(),
+    clock,
+    report: (problem, cause) => log.error({ err: cause }, problem),
+  });
+  closers.push(() => audit.close());
+  const record = async (entry: Parameters<typeof audit.append>[0][number]): Promise<void> => {
+    await audit.append([entry]);
+  };
+  const reaper = startReaper({ pool: writer, audit, clock, log });
+  closers.push(() => reaper.close());
+
+  const policy = await createPolicyEngine({
+    directory: config.policy.directory,
+    actions: catalog.actions,
+    onLoad: load => {
+      const details = load.ok ? { files: load.files.map(file => file.name) } : { error: load.error };
+      metrics.policyLoad(load.ok);
+      log[load.ok ? 'info' : 'error'](
+        { revision: load.revision, ...details },
+        load.ok ? 'policy activated' : 'policy refused',
+      );
+      void audit.enqueue({
+        kind: load.ok ? 'policy.activated' : 'policy.refused',
+        policyRevision: load.revision,
+        details,
+      });
+    },
+  });
+  closers.push(() => policy.close());
+
+  const identity = await createIdentity(config.identity, clock, {
+    onProblem: message => log.warn({ message }, 'identity'),
+  });
+  closers.push(() => identity.close());
+
+  const approvals = createApprovalStore({ database: writer, clock, record, settings: config.approvals });
+  closers.push(() => approvals.close());
+  const lapsing = setInterval(() => {
+    approvals.expire().catch((error: unknown) => log.warn({ err: error }, 'expiring approvals'));
+  }, 5000);
+  lapsing.unref();
+  closers.push(() => {
+    clearInterval(lapsing);
+    return Promise.resolve();
+  });
+
+  const channels = createChannels({
+    clusters: config.clusters,
+    clock,
+    onEvent: event => log.debug(event, 'upstream'),
+  });
+  closers.push(() => channels.close());
+
+  const calls = createRunningCalls(clock, identity);
+  closers.push(() => {
+    calls.close();
+    return Promise.resolve();
+  });
+  const metrics = createMetrics({
+    auditQueue: () => audit.health().queued,
+    auditHealthy: () => audit.health().ok,
+    openCalls: () => calls.size,
+  });
+
+  const stages: CallStages = {
+    clock,
+    calls,
+    catalog,
+    identity,
+    fleet,
+    decide: policy.decide,
+    refusalMessage,
+    approvals: {
+      store: approvals,
+      texts: { approvers: config.approvals.approvers, baseUrl: config.approvals.base_url },
+      reasonRequired: config.approvals.reason_required,
+    },
+    audit,
+    channels,
+    digest: fieldDigest(config.audit.digest_key, config.audit.digest_key_id),
+    observe: call => metrics.observe(call),
+    report: (error, callId) => log.error({ err: error, callId }, 'call failed inside the gateway'),
+  };
+
+  const http = await createHttpServer(
+    config.listen.http,
+    {
+      version,
+      clock,
+      identity,
+      decide: policy.decide,
+      policyRevision: () => policy.revision(),
+      explain: question => {
+        const explanation = policy.explain(question);
+        return { effect: explanation.effect, text: renderExplanation(explanation) };
+      },
+      actions: catalog.actions,
+      findTarget: (cluster, node) => {
+        const found = fleet.resolve({ context: cluster, node, nodes: [] });
+        return found.ok && found.route.kind === 'single' ? found.route.target : undefined;
+      },
+      record,
+      auditReader: createAuditReader(reader),
+      approvals,
+      readiness: () => [
+        { name: 'audit', ok: audit.health().ok, message: audit.health().lastError ?? 'records can be written' },
+        { name: 'policy', ok: true, message: `revision ${policy.revision().slice(0, 12)}` },
+      ],
+      metricsText: () => metrics.registry.metrics(),
+    },
+    log,
+  );
+  closers.push(() => http.close());
+  const httpAt = await http.listen();
+
+  const { grpc } = config.listen;
+  const listener = await startListener({
+    address: `${grpc.host.includes(':') ? `[${grpc.host}]` : grpc.host}:${grpc.port}`,
+    tls: grpc.tls,
+    limits: {
+      maxConnections: config.limits.max_connections,
+      maxConcurrentStreams: config.limits.max_calls_per_connection,
+      requestMemory: config.limits.request_memory_mib * 1024 * 1024,
+      messageMs: config.limits.read_timeout,
+    },
+    clock,
+    onCall: call => void handleCall(call, stages),
+    onEvent: event => log.debug(event, 'listener'),
+  });
+  closers.push(async () => {
+    // Unary calls end by themselves within the grace; whoever follows a log or waits for an approval is told.
+    const warning = setTimeout(
+      () => calls.endAll(new GateError('draining', 'talosgate is being restarted; run the same again in a moment')),
+      Math.max(0, config.limits.shutdown_grace - 1000),
+    );
+    await listener.drain(config.limits.shutdown_grace);
+    clearTimeout(warning);
+  });
+
+  return {
+    grpc: { address: listener.address, port: listener.port },
+    http: httpAt,
+    reloadPolicy: async () => {
+      await policy.reload();
+    },
+    close,
+  };
+}
+
+/** Keyed digest over field path and value: equal values can be matched without either being stored. */
+function fieldDigest(key: string, keyId: string): FieldDigest {
+  return (field, value) => ({
+    length: String(value.length),
+    digest: `${keyId}:${createHmac('sha256', key).update(field).update('\0').update(value).digest('hex')}`,
+  });
+}

@@ -1,0 +1,52 @@
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { GateError } from '../core/gate-error.ts';
+import { ensureLogins, type Login } from '../db/logins.ts';
+import { migrate } from '../db/migrate.ts';
+import { type CliContext, migrationsFolder } from './context.ts';
+import { requireConfig } from './load.ts';
+
+/** `talosgate migrate`: brings the schema up to date and gives the two logins of the configuration their rights. */
+export function migrateCommand(parent: Command, context: CliContext): void {
+  parent
+    .command('migrate')
+    .description('create or update the database schema, and the two logins that the configuration names')
+    .option('-c, --config <file>', 'configuration file', 'talosgate.yaml')
+    .option(
+      '--admin-url-env <name>',
+      'environment variable with the postgres:// URL of an administrator',
+      'TALOSGATE_ADMIN_URL',
+    )
+    .option('--admin-url-file <file>', 'file with that URL, instead of the environment')
+    .action(async (options: { config: string; adminUrlEnv: string; adminUrlFile?: string }) => {
+      const { database } = await requireConfig(options.config, context);
+      const adminUrl =
+        options.adminUrlFile === undefined
+          ? (context.env[options.adminUrlEnv] ?? database.admin_url)
+          : (await readFile(options.adminUrlFile, 'utf8')).trim();
+      if (adminUrl === undefined || adminUrl === '') {
+        throw new GateError(
+          'bad-config',
+          `set ${options.adminUrlEnv} to the postgres:// URL of a login that may create roles, for the database of database.url`,
+        );
+      }
+      const { applied, version } = await migrate(adminUrl, migrationsFolder);
+      await ensureLogins(adminUrl, {
+        writer: loginOf(database.url, 'database.url'),
+        reader: loginOf(database.reader_url, 'database.reader_url'),
+      });
+      for (const file of applied) context.output.out(`applied ${file}`);
+      context.output.out(`schema version ${version}; the writer and reader logins have their rights`);
+    });
+}
+
+function loginOf(url: string, key: string): Login {
+  const { username, password } = new URL(url);
+  if (username === '' || password === '') {
+    throw new GateError(
+      'bad-config',
+      `${key} needs a user and a password, so that the login can be made: postgres://user:password@host/database`,
+    );
+  }
+  return { user: decodeURIComponent(username), password: decodeURIComponent(password) };
+}

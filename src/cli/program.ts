@@ -1,0 +1,34 @@
+import { Command } from 'commander';
+import { approvalCommands } from './approvals.ts';
+import { auditCommands } from './audit.ts';
+import { checkConfigCommand } from './check-config.ts';
+import { type CliContext, version } from './context.ts';
+import { demoCommand } from './demo/demo.ts';
+import { initCommand } from './init.ts';
+import { migrateCommand } from './migrate.ts';
+import { policyCommands } from './policy.ts';
+import { serveCommand } from './serve.ts';
+import { simCommand } from './sim.ts';
+
+/** Every subcommand, in the order of the help screen. One line to add one. */
+const commands: readonly ((parent: Command, context: CliContext) => void)[] = [
+  serveCommand,
+  demoCommand,
+  initCommand,
+  checkConfigCommand,
+  migrateCommand,
+  policyCommands,
+  auditCommands,
+  approvalCommands,
+  simCommand,
+];
+
+/** The command line of talosgate. Parsing rejects with GateError for mistakes that a person can mend. */
+export function createProgram(context: CliContext): Command {
+  const program = new Command('talosgate')
+    .description('Policy-enforcing, recording gateway for the Talos machine API')
+    .version(version)
+    .showHelpAfterError('(--help shows what there is)');
+  for (const add of commands) add(program, context);
+  return program;
+}
