@@ -134,8 +134,7 @@ class StreamBody implements RequestBody {
       signal?.addEventListener('abort', onAbort);
       if (signal?.aborted === true) onAbort();
       else if (stream.aborted || stream.destroyed) onGone();
-      this.#settle();
-      if (this.#waiting !== undefined) this.#flow();
+      if (!this.#settle()) this.#flow();
     });
   }
 
@@ -173,8 +172,7 @@ class StreamBody implements RequestBody {
       this.#fail(GateError.from(error));
       return;
     }
-    this.#settle();
-    if (this.#waiting === undefined) this.#o.stream.pause();
+    if (this.#settle()) this.#o.stream.pause();
   }
 
   #onEnd(): void {
@@ -185,10 +183,10 @@ class StreamBody implements RequestBody {
     else this.#settle();
   }
 
-  /** Gives a waiting reader its message, its end or its error, if one of them is known. */
-  #settle(): void {
+  /** Gives a waiting reader its message, its end or its error, if one of them is known. False: it still waits. */
+  #settle(): boolean {
     const waiting = this.#waiting;
-    if (waiting === undefined) return;
+    if (waiting === undefined) return true;
     const failure = this.#failure ?? this.#misfit();
     if (failure !== undefined) {
       this.#failure = failure;
@@ -196,7 +194,10 @@ class StreamBody implements RequestBody {
       waiting.reject(failure);
     } else if (this.#halfClosed || (this.#queue.length > 0 && !(this.#whole && this.#first))) {
       waiting.resolve(this.#queue.shift());
+    } else {
+      return false;
     }
+    return true;
   }
 
   /** What is wrong with the request as far as it has come. */

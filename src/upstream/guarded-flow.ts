@@ -1,6 +1,6 @@
 import { GateError } from '../core/gate-error.ts';
 import { decompressFrame } from '../core/grpc-compression.ts';
-import { encodeFrame, type Frame, FrameSplitter } from '../core/grpc-frame.ts';
+import { type Frame, FrameSplitter } from '../core/grpc-frame.ts';
 import { type Valve, waits } from './valve.ts';
 
 /** Looks at one message before it passes. Throwing a GateError ends the call with it; a promise holds the direction. */
@@ -10,8 +10,8 @@ export interface GuardedFlowOptions {
   readonly inspect: InspectMessage;
   /** Encoding of the messages whose compression flag is set. */
   readonly encoding: string | undefined;
-  /** Takes an inspected message, framed and uncompressed. */
-  readonly write: (frame: Buffer) => void;
+  /** Takes an inspected message, decompressed. */
+  readonly write: (payload: Buffer) => void;
   /** Everything that was pushed before `end` has been written. */
   readonly onEnd: () => void;
   readonly onError: (error: GateError) => void;
@@ -49,7 +49,8 @@ export class GuardedFlow {
     if (!this.#busy) this.#run();
   }
 
-  #run(): void {
+  /** Passes what is queued. False: an inspection takes its time and goes on from there. */
+  #run(): boolean {
     for (let frame = this.#queue.shift(); frame !== undefined; frame = this.#queue.shift()) {
       const pending = this.#pass(frame);
       if (pending === undefined) continue;
@@ -58,18 +59,18 @@ export class GuardedFlow {
       pending.then(
         () => {
           this.#busy = false;
-          this.#run();
-          if (!this.#busy && !this.#dead) this.#o.valve.release(waits.inspecting);
+          if (this.#run() && !this.#dead) this.#o.valve.release(waits.inspecting);
         },
         (error: unknown) => {
           this.#fail(error);
         },
       );
-      return;
+      return false;
     }
-    if (!this.#ended || this.#dead) return;
+    if (!this.#ended || this.#dead) return true;
     if (this.#splitter.pending > 0) this.#fail(new GateError('malformed-frame', 'a stream ends inside a message'));
     else this.#o.onEnd();
+    return true;
   }
 
   /** Inspects and writes one message; a promise when that takes time. */
@@ -97,7 +98,7 @@ export class GuardedFlow {
   }
 
   #write(payload: Buffer): void {
-    if (!this.#dead) this.#o.write(encodeFrame(payload));
+    if (!this.#dead) this.#o.write(payload);
   }
 
   #fail(error: unknown): void {

@@ -3,7 +3,7 @@ import type { EndCause } from '../core/audit-record.ts';
 import type { Clock } from '../core/clock.ts';
 import { GateError } from '../core/gate-error.ts';
 import { type GrpcStatus, grpcCodes } from '../core/grpc.ts';
-import { FrameCounter } from '../core/grpc-frame.ts';
+import { encodeFrame, FrameCounter } from '../core/grpc-frame.ts';
 import { statusOf } from '../core/grpc-status.ts';
 import type { RelayResult } from '../core/relay-result.ts';
 import type { RequestBody, RequestBodySink } from '../core/request-body.ts';
@@ -208,8 +208,8 @@ class Relay implements RequestBodySink, NodeCallEvents {
       inspect,
       encoding: this.#o.requestEncoding,
       valve: this.#requestValve,
-      write: frame => {
-        if (!call.write(frame)) this.#requestValve.hold(waits.full);
+      write: payload => {
+        if (!call.write(encodeFrame(payload))) this.#requestValve.hold(waits.full);
       },
       onEnd: () => {
         call.end();
@@ -225,8 +225,8 @@ class Relay implements RequestBodySink, NodeCallEvents {
       inspect,
       encoding,
       valve,
-      write: frame => {
-        if (this.#result === undefined && !this.#o.downstream.write(frame)) this.#holdNode();
+      write: payload => {
+        if (this.#result === undefined && !this.#o.downstream.write(encodeFrame(payload))) this.#holdNode();
       },
       onEnd: () => {
         if (this.#nodeEnd !== undefined) this.#endWithNode(this.#nodeEnd);

@@ -42,16 +42,18 @@ export class H2Client {
   /** Starts a call. `fields` follow the usual ones in the given order, repeated as often as they stand there. */
   start(path: string, fields: readonly (readonly [string, string])[] = []): H2Call {
     const own = new Set(fields.map(([name]) => name));
-    const usual = [
-      [':method', 'POST'],
-      [':scheme', 'https'],
-      [':authority', 'gateway.test:50000'],
-      [':path', path],
-      ['content-type', 'application/grpc'],
-      ['te', 'trailers'],
-    ].filter(([name]) => !own.has(name ?? ''));
+    const usual = (
+      [
+        [':method', 'POST'],
+        [':scheme', 'https'],
+        [':authority', 'gateway.test:50000'],
+        [':path', path],
+        ['content-type', 'application/grpc'],
+        ['te', 'trailers'],
+      ] as const
+    ).filter(([name]) => !own.has(name));
     const pseudoFirst = [...usual, ...fields].sort(
-      (a, b) => Number(b[0]?.startsWith(':')) - Number(a[0]?.startsWith(':')),
+      (a, b) => Number(b[0].startsWith(':')) - Number(a[0].startsWith(':')),
     );
     return new H2Call(this.session.request(pseudoFirst.flat(), { endStream: false }));
   }
@@ -144,7 +146,7 @@ export class H2Call {
       messages: this.messages,
       code: code === undefined ? undefined : Number(code),
       message: decodeGrpcMessage(field(carrier, 'grpc-message') ?? ''),
-      reset: this.stream.rstCode ?? 0,
+      reset: this.stream.rstCode,
     };
   }
 }
