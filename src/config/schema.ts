@@ -2,14 +2,8 @@ import Type from 'typebox';
 import { ApprovalSettings } from '../approvals/config.ts';
 import { FleetSettings } from '../fleet/config.ts';
 import { IdentitySettings } from '../identity/config.ts';
-import {
-  AuditSection,
-  DatabaseSection,
-  LimitSettings,
-  ListenSettings,
-  LogSettings,
-  PolicySettings,
-} from './sections.ts';
+import { PolicySettings } from '../policy/config.ts';
+import { AuditSection, DatabaseSection, LimitSettings, ListenSettings, LogSettings } from './sections.ts';
 
 /**
  * The whole configuration file. Every part states its own fragment; this only puts them together. The static type is
@@ -20,7 +14,11 @@ export const ConfigFile = Type.Object(
     listen: ListenSettings,
     identity: IdentitySettings,
     ...FleetSettings.properties,
-    policy: PolicySettings,
+    policy: Type.Object(PolicySettings.properties, {
+      additionalProperties: false,
+      default: {},
+      description: 'Who may do what.',
+    }),
     database: DatabaseSection,
     audit: AuditSection,
     approvals: ApprovalSettings,

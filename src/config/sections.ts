@@ -48,12 +48,6 @@ export const ListenSettings = Type.Object(
   { additionalProperties: false, description: 'Where the gateway listens.' },
 );
 
-/** Fragment `policy`. */
-export const PolicySettings = Type.Object(
-  { directory: path('Folder with model.conf, the rules (*.csv) and their cases (*.test.yaml).') },
-  { additionalProperties: false, description: 'Who may do what.' },
-);
-
 /** Fragment `database`, as the file states it. */
 export const DatabaseSection = Type.Object(
   {
