@@ -37,7 +37,7 @@ CREATE TABLE approval (
   expires_at timestamptz NOT NULL,
   claim_window interval NOT NULL CHECK (claim_window > interval '0' AND claim_window <= interval '30 minutes'),
   -- Call that used the grant.
-  claimed_by text,
+  claimed_by uuid,
   ended_at timestamptz,
   end_reason text NOT NULL DEFAULT '' CHECK (length(end_reason) <= 500),
   UNIQUE (id, requester),
@@ -68,7 +68,7 @@ CREATE UNIQUE INDEX approval_vote_once ON approval_vote (approval_id, lower(vote
 CREATE TABLE approval_use (
   approval_id text PRIMARY KEY REFERENCES approval (id),
   boot_id uuid NOT NULL,
-  call_id text NOT NULL CHECK (call_id <> ''),
+  call_id uuid NOT NULL,
   used_at timestamptz NOT NULL
 );
 

@@ -194,7 +194,7 @@ $$;
 
 -- Uses a grant, once. Called inside audit_append_claimed only, in the transaction that makes the intent durable; the
 -- gateway's login cannot call it, so there is no use without a record. Raises TG001 with a text for people otherwise.
-CREATE FUNCTION approval_claim(p_id text, p_binding text, p_requester text, p_boot uuid, p_call_id text) RETURNS void
+CREATE FUNCTION approval_claim(p_id text, p_binding text, p_requester text, p_boot uuid, p_call_id uuid) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = talosgate, pg_temp
 AS $$
 DECLARE

@@ -81,9 +81,7 @@ export class LineEditor {
   /** Goes back to where the prompt began, clears to the end of the screen and prints what is left. */
   #rubOut(text: string): string {
     if (text === this.#text) return '';
-    const columns = columnsOf(this.#prompt) + columnsOf(this.#text);
-    // A terminal wraps when the next character comes, so a full last row has not been left yet.
-    const rowsUp = this.#width > 0 ? Math.floor(Math.max(0, columns - 1) / this.#width) : 0;
+    const rowsUp = rowOfCursor(this.#prompt + this.#text, this.#width);
     this.#text = text;
     return `${rowsUp > 0 ? `\x1b[${rowsUp}A` : ''}\r\x1b[J${this.#prompt}${text}`;
   }
@@ -99,6 +97,18 @@ function graphemes(text: string): string[] {
 const wide =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}|[\u{20000}-\u{3fffd}]/u;
 
-function columnsOf(text: string): number {
-  return graphemes(text).reduce((sum, grapheme) => sum + (wide.test(grapheme) ? 2 : 1), 0);
+/** How many rows below its beginning a text ends. A terminal wraps only when a character does not fit any more. */
+function rowOfCursor(text: string, width: number): number {
+  if (width === 0) return 0;
+  let row = 0;
+  let column = 0;
+  for (const grapheme of graphemes(text)) {
+    const columns = wide.test(grapheme) ? 2 : 1;
+    if (column + columns > width) {
+      row += 1;
+      column = 0;
+    }
+    column += columns;
+  }
+  return row;
 }

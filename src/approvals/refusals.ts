@@ -1,12 +1,13 @@
 import type { Approval } from '../core/approval.ts';
 import { GateError } from '../core/gate-error.ts';
+import { printable } from '../core/printable.ts';
 import type { ApprovalRefusal } from './states.ts';
 
 /** Says to a person why what they asked of an approval was not done, and what to do instead. */
 export function refusalError(reason: ApprovalRefusal, id: string, approval: Approval | undefined): GateError {
   switch (reason) {
     case 'not-found':
-      return new GateError('not-found', `there is no approval ${id}; see: talosgate approvals list`);
+      return new GateError('not-found', `there is no approval ${printable(id, 40)}; see: talosgate approvals list`);
     case 'own-request':
       return new GateError('conflict', `${id} is your own request; an approval must come from somebody else`);
     case 'voted-already':

@@ -5,7 +5,7 @@ import { GateError } from '../core/gate-error.ts';
 import type { Queryable, SqlValue, Statement } from '../db/query.ts';
 import { ApprovalChanges } from './changes.ts';
 import { callFunction, manyApprovals, oneApproval } from './database.ts';
-import { newApprovalId } from './id.ts';
+import { isApprovalId, newApprovalId } from './id.ts';
 import { onePerson } from './quorum.ts';
 import { type ActedFrom, approvalRecord } from './records.ts';
 import { refusalError } from './refusals.ts';
@@ -34,7 +34,7 @@ export interface NewApproval {
 }
 
 /** One person's decision. Whether they may decide at all is policy's question, asked before. */
-export interface NewVote {
+interface NewVote {
   readonly id: string;
   readonly by: string;
   readonly groups?: readonly string[] | undefined;
@@ -43,7 +43,7 @@ export interface NewVote {
   readonly from?: ActedFrom | undefined;
 }
 
-export interface ApprovalFilter {
+interface ApprovalFilter {
   readonly state?: string | undefined;
   readonly requester?: string | undefined;
   /** At most 500; default 50. */
@@ -99,7 +99,8 @@ export function createApprovalStore(options: ApprovalStoreOptions): ApprovalStor
   const { database, clock, record, settings } = options;
   const changes = new ApprovalChanges(database);
 
-  const get = (id: string): Promise<Approval | undefined> => oneApproval(database, sql.get, [id]);
+  const get = async (id: string): Promise<Approval | undefined> =>
+    isApprovalId(id) ? await oneApproval(database, sql.get, [id]) : undefined;
   const find = (binding: string): Promise<Approval | undefined> => oneApproval(database, sql.find, [binding]);
 
   const recordLapsed = async (lapsed: readonly Approval[]): Promise<void> => {
@@ -257,7 +258,7 @@ function requestParams(input: NewApproval, id: string, settings: ApprovalStoreOp
     input.method,
     input.action,
     input.resource,
-    JSON.stringify(input.summary),
+    JSON.stringify(input.summary, storable),
     input.reason,
     JSON.stringify(needs),
     denials,
@@ -281,4 +282,9 @@ function refusalOf(outcome: string): ApprovalRefusal {
 function cut(text: string): string {
   const points = Array.from(text.replaceAll('\0', ''));
   return points.length <= longestText ? points.join('') : points.slice(0, longestText).join('');
+}
+
+/** jsonb takes neither NUL nor half a surrogate pair. */
+function storable(_key: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.replaceAll('\0', '\ufffd').toWellFormed() : value;
 }

@@ -119,7 +119,7 @@ describe('step', () => {
         const names = approval.votes.map((vote: ApprovalVote) => vote.by.toLowerCase());
         expect(new Set(names).size).toBe(names.length);
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
     expect([...reached, 'pending'].sort()).toEqual([...approvalStates].sort());
   });
@@ -134,7 +134,7 @@ describe('step', () => {
         if (taken.ok && taken.next.state === 'claimed') expect(state).toBe('approved');
         if (isTerminal(state)) expect(taken.ok).toBe(false);
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 });
