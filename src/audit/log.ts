@@ -70,6 +70,9 @@ export interface AuditLogSettings {
 /** How much earlier than the caller's deadline the log gives up, so that the refusal still gets there. */
 const deadlineMarginMs = 100;
 
+// The server must notice within half a minute that this host is gone: the lock of a dead boot hangs on its connection.
+const keepAlive = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3';
+
 /** Opens the log: announces the boot and writes `boot.open`. Rejects with `audit-unavailable` when that is impossible. */
 export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog> {
   const { clock = systemClock, report = () => undefined, budgetMs = 3_000, drainMs = 30_000, replica } = settings;
@@ -80,7 +83,7 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
   let phase: 'open' | 'closing' | 'closed' = 'open';
 
   const presence = new BootPresence(uuidv7(clock), {
-    connection: { ...settings.connection, applicationName: 'talosgate audit boot' },
+    connection: { ...settings.connection, applicationName: 'talosgate audit boot', options: keepAlive },
     replica,
     beatMs: settings.beatMs ?? 5_000,
     retryMs: breakerSettings.probeMs,

@@ -11,6 +11,8 @@ export interface AuditEntry {
   readonly time: number;
   /** SHA-256(0x00 || body), hex. */
   readonly leaf: string;
+  /** True for an outcome that came when the call had another end in the log already. The database's word, not in the body. */
+  readonly late?: boolean | undefined;
   readonly record: AuditRecord;
 }
 
@@ -28,6 +30,8 @@ export interface AuditFilter {
   readonly reason?: string | undefined;
   /** gRPC status number of an outcome. */
   readonly grpcCode?: number | undefined;
+  readonly endCause?: string | undefined;
+  readonly peerAddress?: string | undefined;
   readonly callId?: string | undefined;
   readonly approvalId?: string | undefined;
   /** Milliseconds since the epoch, inclusive. */
