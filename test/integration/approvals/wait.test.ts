@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createApprovalStore } from '../../../src/approvals/store.ts';
-import { startSweep } from '../../../src/approvals/sweep.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { createPool } from '../../../src/db/pool.ts';
 import { openDatabaseWire } from '../../support/database-wire.ts';
@@ -35,21 +34,6 @@ describe('expire', () => {
       endedAt: expect.any(Number) as unknown,
     });
     expect(await bench.store.get(stays.id)).toMatchObject({ state: 'pending' });
-  });
-
-  test('is run again and again by startSweep, failures included', async () => {
-    const turns = Promise.withResolvers<undefined>();
-    const errors: unknown[] = [];
-    let count = 0;
-    const expire = (): Promise<number> => {
-      count += 1;
-      if (count === 3) turns.resolve(undefined);
-      return count === 1 ? Promise.reject(new Error('away')) : bench.store.expire();
-    };
-    const sweep = startSweep({ expire }, error => errors.push(error), 5);
-    await turns.promise;
-    await sweep.close();
-    expect(errors).toMatchObject([{ message: 'away' }]);
   });
 });
 
