@@ -46,7 +46,12 @@ function writeItem(item: Section, index: number, schema: SchemaNode, indent: str
 
 /** What stands behind a key that is commented out: its default, or the keys that it would have. */
 function placeholder(schema: SchemaNode): string {
-  if (schema.default !== undefined) return ` ${inline(schema.default)}`;
+  const isEmptyList = Array.isArray(schema.default) && schema.default.length === 0;
+  if (isEmptyList && schema.items?.properties !== undefined) return ` [${outline(schema.items)} ]`;
+  return schema.default === undefined ? outline(schema) : ` ${inline(schema.default)}`;
+}
+
+function outline(schema: SchemaNode): string {
   const keys = Object.keys(schema.properties ?? {});
   return keys.length === 0 ? '' : ` { ${keys.map(key => `${key}: ...`).join(', ')} }`;
 }

@@ -8,7 +8,7 @@ const Tls = Type.Object(
     certificate: path('Server certificate, PEM, followed by intermediates if there are any.'),
     key: path('Private key of the certificate, PEM.'),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, description: 'How this door proves what it is.' },
 );
 
 /** Fragment `listen`: the two doors. */

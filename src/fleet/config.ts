@@ -53,7 +53,7 @@ export const ClusterSettings = Type.Object(
       description: 'Certificate with which the gateway calls the nodes; role os:impersonator.',
     }),
     client_key: Type.Unsafe<string>({ ...pathNotation, description: 'Key of client_certificate.' }),
-    nodes: Type.Array(NodeSettings, { minItems: 1 }),
+    nodes: Type.Array(NodeSettings, { minItems: 1, description: 'The nodes that can be reached; no others can.' }),
   },
   { additionalProperties: false },
 );

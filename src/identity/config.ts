@@ -71,7 +71,13 @@ export const JwtIssuerSettings = Type.Object(
         url: Type.Optional(Type.String({ minLength: 1, description: 'JWKS address; https unless on loopback.' })),
         file: Type.Optional(Type.Unsafe<string>({ ...pathNotation, description: 'JWKS file; read again on change.' })),
       },
-      { additionalProperties: false, minProperties: 1, maxProperties: 1, 'x-remedy': remedyForKeys },
+      {
+        additionalProperties: false,
+        minProperties: 1,
+        maxProperties: 1,
+        description: 'Where the public keys of the issuer are: url or file.',
+        'x-remedy': remedyForKeys,
+      },
     ),
     algorithms: Type.Array(
       Type.Enum(jwtAlgorithms, {
@@ -114,7 +120,10 @@ export const JwtIssuerSettings = Type.Object(
     }),
     machine_when: Type.Optional(
       Type.Object(
-        { claim: Type.String({ minLength: 1 }), equals: Type.String({ minLength: 1 }) },
+        {
+          claim: Type.String({ minLength: 1, description: 'Claim to look at.' }),
+          equals: Type.String({ minLength: 1, description: 'Value, exactly, that marks a machine.' }),
+        },
         { additionalProperties: false, description: 'Tokens with this claim value are machines, whatever kind says.' },
       ),
     ),
