@@ -1,16 +1,15 @@
 import Type from 'typebox';
+import { pathNotation } from '../core/settings.ts';
 
-/** Settings of the policy stage: one folder holds everything. */
-export const policyConfig = Type.Object(
+/** Fragment `policy` of the configuration file: one folder holds everything. */
+export const PolicySettings = Type.Object(
   {
-    directory: Type.String({
-      minLength: 1,
+    directory: Type.Unsafe<string>({
+      ...pathNotation,
       default: 'policies',
-      description:
-        'Folder with model.conf, the rules (*.csv) and their cases (*.test.yaml). A relative path starts at the configuration file.',
+      description: 'Folder with model.conf, the rules (*.csv) and their cases (*.test.yaml).',
     }),
   },
   { additionalProperties: false },
 );
-
-export type PolicyConfig = Type.Static<typeof policyConfig>;
+export type PolicySettings = Type.Static<typeof PolicySettings>;

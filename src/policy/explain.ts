@@ -3,7 +3,7 @@ import { type ActionTable, hasFloor } from './actions.ts';
 import type { Policy } from './load.ts';
 import { askedOf, fits, subjectsOf } from './question.ts';
 import { normalizeResource } from './resource.ts';
-import type { Effect, Link } from './rule.ts';
+import { type Effect, formatRef, type Link } from './rule.ts';
 
 /** A rule that matches the question, and how the caller came to be its subject. */
 export interface Match {
@@ -65,3 +65,31 @@ export function explainQuestion(policy: Policy, actions: ActionTable, asked: Pol
 }
 
 const strength: Readonly<Record<Effect, number>> = { deny: 0, approve: 1, allow: 2 };
+
+/** An explanation for a terminal: what is asked, what comes of it, and every rule that had a say. */
+export function renderExplanation(explanation: Explanation): string {
+  const { question, effect, reason, floor, area, matches } = explanation;
+  const labels = Object.entries(question.labels).map(([name, value]) => `${name}=${value}`);
+  const lines = [
+    `${effect.toUpperCase()}  ${question.action} on ${question.resource}`,
+    `  caller    ${subjectsOf(question.principal).join(', ')}`,
+    `  node      ${question.node} (cluster ${question.cluster}${labels.length > 0 ? `; ${labels.join(', ')}` : ''})`,
+    `  action    class:${question.risk}, ${area === undefined ? 'unknown to this gateway' : `area:${area}`}`,
+    `  roles     ${explanation.subjects.filter(name => name.startsWith('role:')).join(', ') || 'none'}`,
+    `  revision  ${explanation.revision.slice(0, 12)}`,
+  ];
+  if (reason === 'no-rule') lines.push('  No rule matches, and what no rule allows is refused.');
+  if (reason === 'policy-error') lines.push('  The question could not be decided, so it is refused.');
+  if (floor) lines.push('  A rule allows it, but this action never runs without somebody else: allow becomes approve.');
+  for (const match of matches) {
+    lines.push(`${match.decides ? '->' : '  '} ${match.effect.padEnd(8)}${formatRef(match.rule)}  ${match.rule.text}`);
+    lines.push(`            because ${becauseOf(match)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function becauseOf({ from, path }: Match): string {
+  if (path.length === 0) return `the caller is ${from}`;
+  const steps = path.map(link => `${link.role} (${formatRef(link.ref)})`);
+  return `the caller is ${from}, and so ${steps.join(', and so ')}`;
+}

@@ -19,7 +19,10 @@ export interface Policy {
   readonly roles: Roles;
   readonly compiled: CompiledRules;
   readonly decide: DecideFor;
+  readonly cases: readonly Case[];
   readonly results: readonly CaseResult[];
+  /** Text of model.conf. */
+  readonly model: string;
 }
 
 /** `policy` is there only when the folder holds no mistake; failing cases are not mistakes of form, see `results`. */
@@ -59,7 +62,9 @@ export async function loadPolicy(directory: string, actions: ActionTable): Promi
     if (index % chunk === chunk - 1) await setImmediate();
   }
   const { revision, files } = folder;
-  const policy = { revision, files, rules: set.rules, links: set.links, roles, compiled, decide, results };
+  const model = files.find(file => file.kind === 'model')?.text ?? '';
+  const { rules, links } = set;
+  const policy = { revision, files, rules, links, roles, compiled, decide, cases, results, model };
   return { folder, policy, problems };
 }
 

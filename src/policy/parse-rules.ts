@@ -105,8 +105,9 @@ function parseSubject(text: string): Parsed<string> {
 
 function parseCluster(text: string): Parsed<SegmentGlob> {
   if (text === '') return refused('empty cluster; write * for every cluster');
-  const wrong = /[^A-Za-z0-9._*-]/.exec(text)?.[0];
-  if (wrong !== undefined) return refused(`cluster "${text}" holds "${wrong}"; write a name, or a name with "*"`);
+  const wrong = /[^a-z0-9._*-]/.exec(text)?.[0];
+  if (wrong !== undefined)
+    return refused(`cluster "${text}" holds "${wrong}"; write a name (lower case), or a name with "*"`);
   if (text.includes('**')) return refused(`cluster "${text}" holds "**"; one "*" covers any part of a name`);
   return parsed(compileSegment(text));
 }

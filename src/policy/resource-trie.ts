@@ -1,4 +1,5 @@
-import { matchPath, matchSegment, type PathGlob, type SegmentGlob } from './glob.ts';
+import { matchPath, type PathGlob, type SegmentGlob } from './glob.ts';
+import { emptyGlobSet, type GlobSet, globSlot, searchGlobs } from './glob-set.ts';
 import type { Rule } from './rule.ts';
 
 /** The first rule of each effect among rules that differ in nothing else that is asked. */
@@ -10,13 +11,13 @@ export interface Slot {
 
 /**
  * Resource patterns by segment. A question walks down along its own segments, so literal patterns cost nothing to the
- * others; only patterns with a wildcard inside a segment, or after a `**`, are tried one by one, and only where they hang.
+ * others; only patterns with something after a `**` are tried one by one, and only where they hang.
  */
 export interface ResourceTrie {
   exact: Map<string, ResourceTrie> | undefined;
   /** Below a whole `*` segment. */
   any: ResourceTrie | undefined;
-  globs: Map<string, { readonly glob: SegmentGlob; readonly next: ResourceTrie }> | undefined;
+  globs: GlobSet<ResourceTrie> | undefined;
   /** Patterns that end here with `**`. */
   rest: Slot | undefined;
   /** Patterns that go on here with `**` and more after it. */
@@ -64,11 +65,7 @@ export function searchTrie(
   const exact = trie.exact?.get(segment);
   if (exact !== undefined) searchTrie(exact, segments, visit, depth + 1);
   if (trie.any !== undefined) searchTrie(trie.any, segments, visit, depth + 1);
-  if (trie.globs !== undefined) {
-    for (const { glob, next } of trie.globs.values()) {
-      if (matchSegment(glob, segment)) searchTrie(next, segments, visit, depth + 1);
-    }
-  }
+  if (trie.globs !== undefined) searchGlobs(trie.globs, segment, next => searchTrie(next, segments, visit, depth + 1));
 }
 
 function child(node: ResourceTrie, segment: SegmentGlob): ResourceTrie {
@@ -79,12 +76,8 @@ function child(node: ResourceTrie, segment: SegmentGlob): ResourceTrie {
     if (next === undefined) node.exact.set(segment.text, (next = emptyTrie()));
     return next;
   }
-  node.globs ??= new Map();
-  const known = node.globs.get(segment.text);
-  if (known !== undefined) return known.next;
-  const next = emptyTrie();
-  node.globs.set(segment.text, { glob: segment, next });
-  return next;
+  node.globs ??= emptyGlobSet();
+  return globSlot(node.globs, segment, emptyTrie);
 }
 
 function openSlot(node: ResourceTrie, pattern: PathGlob, depth: number): Slot {

@@ -18,7 +18,7 @@ export function parseSelector(text: string): Parsed<Selector> {
   if (text === '') return refused('empty node selector; write * for every node');
   if (text === '*') return parsed({ kind: 'any', text });
   if (text.includes('=')) return parseLabels(text);
-  const wrong = /[^A-Za-z0-9._:*-]/.exec(text)?.[0];
+  const wrong = /[^a-z0-9._*-]/.exec(text)?.[0];
   if (wrong !== undefined) return refused(`node selector "${text}" holds "${wrong}"; ${selectorHelp}`);
   if (text.includes('**')) return refused(`node selector "${text}" holds "**"; one "*" covers any part of a node name`);
   if (text.includes('*')) return parsed({ kind: 'glob', text, glob: compileSegment(text) });
@@ -50,13 +50,13 @@ export function coversSelector(wide: Selector, narrow: Selector): boolean {
   return false;
 }
 
-const selectorHelp = 'write a node name, a name with "*", or labels such as role=controlplane;zone=a';
+const selectorHelp = 'write a node name (lower case), a name with "*", or labels such as role=controlplane;zone=a';
 
 function parseLabels(text: string): Parsed<Selector> {
   const pairs: Pair[] = [];
   for (const part of text.split(/[;,]/)) {
-    const [name = '', value = '', more] = part.trim().split('=');
-    if (name === '' || value === '' || more !== undefined) {
+    const [name = '', value, more] = part.trim().split('=');
+    if (name === '' || value === undefined || more !== undefined) {
       return refused(`"${part.trim()}" is not a label; ${selectorHelp}`);
     }
     const wrong = /[^A-Za-z0-9._/-]/.exec(name + value)?.[0];

@@ -1,21 +1,22 @@
-import { matchSegment, type SegmentGlob } from './glob.ts';
+import type { SegmentGlob } from './glob.ts';
+import { emptyGlobSet, type GlobSet, globSlot, searchGlobs } from './glob-set.ts';
 import { emptyTrie, type ResourceTrie, type Slot, searchTrie } from './resource-trie.ts';
 import type { Rule } from './rule.ts';
 import { matchSelector, type Selector } from './selector.ts';
 
 /**
- * Rules of one subject and one action field, by cluster and then by node. Names and `*` are found at once; globs and label
- * sets are tried one by one, label sets only those whose first label the node carries.
+ * Rules of one subject and one action field, by cluster and then by node. Names and `*` are found at once, globs by their
+ * literal start or end, label sets by the first label.
  */
 export interface TargetIndex {
   readonly exact: Map<string, NodeIndex>;
-  readonly globs: Map<string, { readonly glob: SegmentGlob; readonly nodes: NodeIndex }>;
+  readonly globs: GlobSet<NodeIndex>;
   any: NodeIndex | undefined;
 }
 
 interface NodeIndex {
   readonly exact: Map<string, ResourceTrie>;
-  readonly globs: Map<string, Selected>;
+  readonly globs: GlobSet<ResourceTrie>;
   /** By name and value of the first label of the selector, then by the whole selector. */
   readonly labels: Map<string, Map<string, Map<string, Selected>>>;
   any: ResourceTrie | undefined;
@@ -35,7 +36,7 @@ export interface TargetQuestion {
 }
 
 export function emptyTargetIndex(): TargetIndex {
-  return { exact: new Map(), globs: new Map(), any: undefined };
+  return { exact: new Map(), globs: emptyGlobSet(), any: undefined };
 }
 
 /** The trie that a rule belongs into, made when it is the first one for its cluster and nodes. */
@@ -48,10 +49,8 @@ export function searchTargets(index: TargetIndex, question: TargetQuestion, visi
   const exact = index.exact.get(question.cluster);
   if (exact !== undefined) searchNodes(exact, question, visit);
   if (index.any !== undefined) searchNodes(index.any, question, visit);
-  if (index.globs.size === 0) return;
-  for (const { glob, nodes } of index.globs.values()) {
-    if (matchSegment(glob, question.cluster)) searchNodes(nodes, question, visit);
-  }
+  if (index.globs.known.size === 0) return;
+  searchGlobs(index.globs, question.cluster, nodes => searchNodes(nodes, question, visit));
 }
 
 function searchNodes(nodes: NodeIndex, question: TargetQuestion, visit: (slot: Slot) => void): void {
@@ -59,7 +58,7 @@ function searchNodes(nodes: NodeIndex, question: TargetQuestion, visit: (slot: S
   const exact = nodes.exact.get(node);
   if (exact !== undefined) searchTrie(exact, segments, visit);
   if (nodes.any !== undefined) searchTrie(nodes.any, segments, visit);
-  if (nodes.globs.size > 0) searchSelected(nodes.globs, question, visit);
+  if (nodes.globs.known.size > 0) searchGlobs(nodes.globs, node, trie => searchTrie(trie, segments, visit));
   if (nodes.labels.size === 0) return;
   for (const [name, values] of nodes.labels) {
     const value = labels[name];
@@ -77,29 +76,28 @@ function searchSelected(all: Map<string, Selected>, question: TargetQuestion, vi
 function nodesOf(index: TargetIndex, cluster: SegmentGlob): NodeIndex {
   if (cluster.text === '*') return (index.any ??= emptyNodeIndex());
   if (cluster.pieces.length === 1) return getOrAdd(index.exact, cluster.text, emptyNodeIndex);
-  return getOrAdd(index.globs, cluster.text, () => ({ glob: cluster, nodes: emptyNodeIndex() })).nodes;
+  return globSlot(index.globs, cluster, emptyNodeIndex);
 }
 
 function trieOfSelector(nodes: NodeIndex, selector: Selector): ResourceTrie {
-  const selected = () => ({ selector, trie: emptyTrie() });
   switch (selector.kind) {
     case 'any':
       return (nodes.any ??= emptyTrie());
     case 'name':
       return getOrAdd(nodes.exact, selector.text, emptyTrie);
     case 'glob':
-      return getOrAdd(nodes.globs, selector.text, selected).trie;
+      return globSlot(nodes.globs, selector.glob, emptyTrie);
     case 'labels': {
       const [name, value] = selector.pairs[0] ?? ['', ''];
       const values = getOrAdd(nodes.labels, name, () => new Map<string, Map<string, Selected>>());
       const same = getOrAdd(values, value, () => new Map<string, Selected>());
-      return getOrAdd(same, selector.text, selected).trie;
+      return getOrAdd(same, selector.text, () => ({ selector, trie: emptyTrie() })).trie;
     }
   }
 }
 
 function emptyNodeIndex(): NodeIndex {
-  return { exact: new Map(), globs: new Map(), labels: new Map(), any: undefined };
+  return { exact: new Map(), globs: emptyGlobSet(), labels: new Map(), any: undefined };
 }
 
 function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
