@@ -25,6 +25,12 @@ export function createRequestBody(options: RequestBodyOptions): RequestBody {
 /** Messages up to this size are not charged to the budget: the stream itself costs about as much. */
 const unchargedBytes = 16 * 1024;
 
+/**
+ * How long the end of an upload is held back, milliseconds. Clients built on node:http2 half-close right before they
+ * reset (grpc-js on cancel); a node would take the cancelled upload for a complete one.
+ */
+const halfCloseMs = 25;
+
 interface Waiting {
   readonly resolve: (frame: Frame | undefined) => void;
   readonly reject: (error: GateError) => void;
@@ -146,13 +152,11 @@ class StreamBody implements RequestBody {
         this.#onData(chunk);
       });
       stream.on('end', () => {
-        // Clients built on node:http2 half-close right before they reset (grpc-js on cancel). Reading on first tells a
-        // cancelled upload from a complete one.
         if (this.#whole) this.#onEnd();
         else
-          setImmediate(() => {
+          setTimeout(() => {
             this.#onEnd();
-          });
+          }, halfCloseMs);
       });
     }
     if (!this.#paused) stream.resume();

@@ -138,3 +138,12 @@ async function passOn(
     ...more,
   });
 }
+
+/** Resolves when the condition holds; fails the test when it does not within two seconds. */
+export async function eventually(condition: () => boolean): Promise<void> {
+  const until = Date.now() + 2000;
+  while (!condition()) {
+    if (Date.now() > until) throw new Error('it did not come true within 2 s');
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+}

@@ -7,7 +7,7 @@ import type { RelayOptions } from '../../../src/upstream/relay.ts';
 import { field, fields, type H2Client } from '../../support/h2-client.ts';
 import { connectRaw, frame, frameFlags, frameTypes, grpcHead, uint32 } from '../../support/h2-frames.ts';
 import type { H2Node, NodeCallSeen } from '../../support/h2-node.ts';
-import { type Bridge, createPki, type Pki, startBridge, startNode, targetOf } from './fixture.ts';
+import { type Bridge, createPki, eventually, type Pki, startBridge, startNode, targetOf } from './fixture.ts';
 
 let pki: Pki;
 const opened: { close(): Promise<void> }[] = [];
@@ -48,15 +48,6 @@ function answer(call: NodeCallSeen, frames: Buffer[], trailers: Record<string, s
     call.stream.sendTrailers(trailers);
   });
   call.stream.end(Buffer.concat(frames));
-}
-
-/** Resolves when the condition holds; fails the test when it does not within two seconds. */
-async function eventually(condition: () => boolean): Promise<void> {
-  const until = Date.now() + 2000;
-  while (!condition()) {
-    if (Date.now() > until) throw new Error('it did not come true within 2 s');
-    await new Promise(resolve => setTimeout(resolve, 5));
-  }
 }
 
 describe('relay', () => {
