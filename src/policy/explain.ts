@@ -35,7 +35,11 @@ export interface Explanation {
 }
 
 /** Explains one decision by trying every rule in turn. Slow on purpose: it does not use the index it explains. */
-export function explainQuestion(policy: Policy, actions: ActionTable, asked: PolicyQuestion): Explanation {
+export function explainQuestion(
+  policy: Pick<Policy, 'rules' | 'roles' | 'decide'>,
+  actions: ActionTable,
+  asked: PolicyQuestion,
+): Explanation {
   const question = { ...asked, resource: normalizeResource(asked.resource) };
   const decision = policy.decide(question);
   const subjects = subjectsOf(question.principal);
