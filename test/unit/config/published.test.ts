@@ -33,7 +33,7 @@ describe('writeReference', () => {
     const page = await readFile(new URL('../../../docs/configuration.md', import.meta.url), 'utf8');
     const marks = /(<!-- keys: [^\n]* -->\n)[^]*(<!-- end of keys -->)/;
     expect(page).toMatch(marks);
-    const current = page.replace(marks, (_, start: string, end: string) => `${start}${writeReference()}\n${end}`);
+    const current = page.replace(marks, (_, start: string, end: string) => `${start}\n${writeReference()}\n\n${end}`);
     await expect(current).toMatchFileSnapshot('../../../docs/configuration.md');
   });
 
