@@ -1,0 +1,112 @@
+// Child process: the whole gateway, put together from the project's parts as app.ts does it, with one of three audit logs.
+import { createHmac } from 'node:crypto';
+import pino from 'pino';
+import { createApprovalStore } from '../../../src/approvals/store.ts';
+import { type AuditLog, openAuditLog } from '../../../src/audit/log.ts';
+import { createCatalog } from '../../../src/catalog/catalog.ts';
+import { systemClock as clock } from '../../../src/core/clock.ts';
+import { createPool } from '../../../src/db/pool.ts';
+import { createFleet } from '../../../src/fleet/fleet.ts';
+import { createRunningCalls } from '../../../src/gateway/calls.ts';
+import { handleCall } from '../../../src/gateway/handle-call.ts';
+import { startListener } from '../../../src/gateway/listener.ts';
+import type { CallStages } from '../../../src/gateway/stages.ts';
+import { createMetrics } from '../../../src/http/metrics.ts';
+import { createIdentity } from '../../../src/identity/authenticate.ts';
+import { createPolicyEngine } from '../../../src/policy/engine.ts';
+import { createMemoryAudit } from '../audit/memory-audit.ts';
+import { createNaiveAudit } from '../audit/naive-audit.ts';
+import { childSettings, type SubjectSettings, serveParent } from '../child.ts';
+import { nodeName } from '../pki.ts';
+import { clusterName, nodeChannels, readDoor } from './door.ts';
+
+/** Which log the gateway writes to: the real one, one INSERT per record, or none. */
+export type AuditChoice =
+  | { readonly audit: 'grouped' | 'naive'; readonly databaseUrl: string }
+  | { readonly audit: 'none' };
+
+export type GatewaySettings = SubjectSettings & AuditChoice;
+
+const settings = childSettings() as GatewaySettings;
+const log = pino({ level: 'warn' }, pino.destination(2));
+
+const logProblem = (problem: string, cause: unknown): void => {
+  log.error({ err: cause }, problem);
+};
+
+async function openLog(): Promise<AuditLog> {
+  switch (settings.audit) {
+    case 'grouped':
+      return await openAuditLog({
+        connection: { url: settings.databaseUrl },
+        replica: 'bench',
+        clock,
+        report: logProblem,
+      });
+    case 'naive':
+      return createNaiveAudit(settings.databaseUrl);
+    case 'none':
+      return createMemoryAudit();
+  }
+}
+
+const audit = await openLog();
+const catalog = createCatalog();
+const identity = await createIdentity({ mtls: { subject: [{ from: 'email' }] }, jwt: [] }, clock);
+const fleet = createFleet({
+  clusters: [
+    {
+      name: clusterName,
+      talos_ca: '',
+      client_certificate: '',
+      client_key: '',
+      nodes: [{ name: nodeName, addresses: [], aliases: [], dial: `127.0.0.1:${settings.upstream}`, labels: {} }],
+    },
+  ],
+});
+const policy = await createPolicyEngine({
+  directory: new URL('../../../policies', import.meta.url).pathname,
+  actions: catalog.actions,
+  onLoad: () => undefined,
+  watch: false,
+});
+const calls = createRunningCalls(clock, identity);
+const metrics = createMetrics({
+  auditQueue: () => audit.health().queued,
+  auditHealthy: () => audit.health().ok,
+  openCalls: () => calls.size,
+});
+// Never asked in this benchmark, and connected to nothing until it is.
+const approvals = createApprovalStore({
+  database: createPool({ url: 'postgres://127.0.0.1:1/none' }),
+  clock,
+  record: record => audit.append([record]),
+  settings: { pending: 1000, claim_window: 1000, max_open: 1 },
+});
+
+const stages: CallStages = {
+  clock,
+  calls,
+  catalog,
+  identity,
+  fleet,
+  decide: policy.decide,
+  refusalMessage: () => 'refused',
+  approvals: { store: approvals, texts: { approvers: undefined, baseUrl: undefined }, reasonRequired: false },
+  audit,
+  channels: nodeChannels(settings),
+  digest: (field, value) => ({
+    length: String(value.length),
+    digest: `bench:${createHmac('sha256', 'bench').update(field).update('\0').update(value).digest('hex')}`,
+  }),
+  observe: call => metrics.observe(call),
+  report: (error, callId) => log.error({ err: error, callId }, 'call failed'),
+};
+
+const listener = await startListener({
+  address: '127.0.0.1:0',
+  tls: readDoor(settings),
+  clock,
+  onCall: call => void handleCall(call, stages),
+});
+serveParent({ port: listener.port });
