@@ -6,7 +6,7 @@ import { fileTrouble } from './notations.ts';
 import type { ConfigFile } from './schema.ts';
 
 /** A server certificate and its key, PEM texts. */
-export interface ServerTls {
+interface ServerTls {
   readonly certificate: string;
   readonly key: string;
   /** CA bundle of client certificates; undefined: none are asked for. */
@@ -14,7 +14,7 @@ export interface ServerTls {
 }
 
 /** With what the gateway calls the nodes of one cluster, PEM texts. */
-export interface ClusterTls {
+interface ClusterTls {
   readonly cluster: string;
   readonly ca: string;
   readonly certificate: string;

@@ -3,8 +3,6 @@
  * that the loader can put the meaning in its place. A part's fragment writes `Type.Unsafe<string>(secretNotation)`:
  * the schema says what stands in the file, the type says what the part gets after loading.
  */
-export const notations = ['path', 'secret', 'duration', 'address'] as const;
-export type Notation = (typeof notations)[number];
 
 /** A file or directory; relative to the configuration file. The part gets an absolute path. */
 export const pathNotation = { type: 'string', minLength: 1, 'x-notation': 'path' } as const;

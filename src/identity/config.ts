@@ -38,7 +38,7 @@ export const MtlsSettings = Type.Object(
 export type MtlsSettings = Type.Static<typeof MtlsSettings>;
 
 /** Signature algorithms that a token may use: asymmetric ones only. */
-export const jwtAlgorithms = [
+const jwtAlgorithms = [
   'RS256',
   'RS384',
   'RS512',

@@ -1,5 +1,5 @@
 /** Longest name and group that is accepted, in UTF-16 units. */
-export const maxNameLength = 256;
+const maxNameLength = 256;
 
 /** Most groups that one credential may carry. */
 export const maxGroups = 512;

@@ -2,7 +2,7 @@ import type { Principal } from '../core/principal.ts';
 import type { KeySet, KeySource } from './key-sets.ts';
 
 /** A token that was verified, with which keys, and where to ask whether those are still the keys. */
-export interface VerifiedToken {
+interface VerifiedToken {
   readonly principal: Principal;
   readonly keys: KeySet;
   readonly source: KeySource;

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { GateError } from '../core/gate-error.ts';
 
 /** How often a watched file is looked at, at most, in milliseconds. */
-export const watchIntervalMs = 1_000;
+const watchIntervalMs = 1_000;
 
 /** Largest file that is read. */
 const maxFileBytes = 16 * 1024 * 1024;

@@ -12,7 +12,7 @@ export interface Leaf {
 }
 
 /** Who a client certificate is for. */
-export interface ClientSubject {
+interface ClientSubject {
   readonly commonName: string;
   /** Groups at the gateway's door, Talos roles at a node's. */
   readonly organizations?: readonly string[];

@@ -8,7 +8,7 @@ export interface PkiUser {
   readonly groups?: readonly string[];
 }
 
-export interface PkiNode {
+interface PkiNode {
   readonly name: string;
   /** Further DNS names and IP addresses of the node. */
   readonly names?: readonly string[];

@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 
 /** How a user proves themselves: a client certificate, or a JWT that talosctl carries as a Basic password. */
-export type TalosconfigCredential =
+type TalosconfigCredential =
   | { readonly kind: 'certificate'; readonly certificate: string; readonly key: string }
   | { readonly kind: 'token'; readonly user: string; readonly token: string };
 

@@ -2,7 +2,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { Clock } from '../../core/clock.ts';
 
 /** What a token shall say. */
-export interface TokenWish {
+interface TokenWish {
   readonly email: string;
   readonly groups?: readonly string[];
   /** How long it is valid, in seconds. */
