@@ -89,8 +89,14 @@ async function assemble(
   const record = async (entry: Parameters<typeof audit.append>[0][number]): Promise<void> => {
     await audit.append([entry]);
   };
-  const reaper = startReaper({ pool: writer, audit, clock, log });
+  const reaper = startReaper({ pool: writer, audit, log });
   closers.push(() => reaper.close());
+
+  const metrics = createMetrics({
+    auditQueue: () => audit.health().queued,
+    auditHealthy: () => audit.health().ok,
+    openCalls: () => calls.size,
+  });
 
   const policy = await createPolicyEngine({
     directory: config.policy.directory,
@@ -138,11 +144,6 @@ async function assemble(
   closers.push(() => {
     calls.close();
     return Promise.resolve();
-  });
-  const metrics = createMetrics({
-    auditQueue: () => audit.health().queued,
-    auditHealthy: () => audit.health().ok,
-    openCalls: () => calls.size,
   });
 
   const stages: CallStages = {

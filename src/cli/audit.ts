@@ -32,7 +32,7 @@ const filters: readonly (readonly [option: string, query: string, text: string])
 type Options = ClientOptions & Readonly<Record<string, string | undefined>>;
 
 /** `talosgate audit list|show|tail`: the audit log through the JSON API of a running gateway. */
-export function auditCommands(parent: Command, output: Output, env: NodeJS.ProcessEnv, now: () => number): void {
+export function auditCommands(parent: Command, { output, env, clock }: CliContext): void {
   const audit = parent.command('audit').description('read the audit log');
   const list = withClientOptions(audit.command('list').description('newest records first, or the ones after an index'));
   addFilters(list)

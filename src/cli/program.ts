@@ -1,21 +1,19 @@
 import { Command } from 'commander';
 import { approvalCommands } from './approvals.ts';
 import { auditCommands } from './audit.ts';
-import { checkConfigCommand } from './check-config.ts';
 import { type CliContext, version } from './context.ts';
 import { demoCommand } from './demo/demo.ts';
-import { initCommand } from './init.ts';
 import { migrateCommand } from './migrate.ts';
 import { policyCommands } from './policy.ts';
 import { serveCommand } from './serve.ts';
+import { setupCommands } from './setup.ts';
 import { simCommand } from './sim.ts';
 
 /** Every subcommand, in the order of the help screen. One line to add one. */
 const commands: readonly ((parent: Command, context: CliContext) => void)[] = [
   serveCommand,
   demoCommand,
-  initCommand,
-  checkConfigCommand,
+  setupCommands,
   migrateCommand,
   policyCommands,
   auditCommands,

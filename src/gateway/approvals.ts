@@ -51,7 +51,7 @@ export async function obtainGrants(
     if (answer.kind !== 'granted') {
       return refused(leg, 'approval-required', new GateError('approval-required', answer.message), answer.approvalId);
     }
-    const checked = checkGrant(call, admitted, leg, answer.approval, stages);
+    const checked = await checkGrant(call, admitted, leg, answer.approval, stages);
     if (!checked.ok) return checked;
     granted.push(checked.value);
   }
@@ -88,20 +88,20 @@ async function holdShell(
       result.how === 'denied' ? 'approval-refused' : result.how === 'cancelled' ? 'cancelled' : 'approval-required';
     return refused(leg, reason, new GateError(result.code, result.message), undefined, true);
   }
-  const checked = checkGrant(call, admitted, leg, result.approval, stages);
+  const checked = await checkGrant(call, admitted, leg, result.approval, stages);
   if (!checked.ok) return checked;
   const replay = result.resize === undefined ? [] : [encodeFrame(encodeResize(result.resize))];
   return { ok: true, value: { legs: [checked.value], replay } };
 }
 
 /** Asks policy again, about the requester and about each approver, right before the grant is used. */
-function checkGrant(
+async function checkGrant(
   call: RunningCall,
   admitted: Admitted,
   leg: Leg,
   approval: Approval,
   stages: CallStages,
-): Step<Leg> {
+): Promise<Step<Leg>> {
   const question = questionFor(principalOf(call), leg.target, admitted.facts, admitted.method);
   const decision = stages.decide(question);
   if (decision.effect === 'deny') {
@@ -121,6 +121,13 @@ function checkGrant(
     }).effect === 'allow';
   const votes = voidVotes(approval, mayDecide);
   if (!votes.enough) {
+    // Taken back, or the next try would find the same void grant.
+    await stages.approvals.store.withdraw(
+      approval.id,
+      'talosgate',
+      'an approver may not decide any more',
+      actedFrom(call),
+    );
     const message = `approval ${approval.id} no longer counts: ${votes.void.join(', ')} may not decide any more; ask anew`;
     return refused(leg, 'approval-refused', new GateError('approval-refused', message), approval.id);
   }

@@ -87,7 +87,7 @@ async function authenticate(request: FastifyRequest, dependencies: AccessDepende
   const result = await dependencies.identity.authenticate({ peer, authorization: request.headers.authorization });
   if (result.ok) return result.principal;
   await dependencies.record({
-    ...describe(request, peer),
+    ...describe(request),
     kind: 'call.deny',
     principal: undefined,
     decision: 'deny',
@@ -120,7 +120,7 @@ async function authorize(
   const decision = dependencies.decide(question);
   if (decision.effect === 'allow') return;
   await dependencies.record({
-    ...describe(request, peerOf(request)),
+    ...describe(request),
     kind: 'call.deny',
     principal: principal.id,
     principalKind: principal.kind,
@@ -148,16 +148,15 @@ function ruleOf(decision: Decision): string | undefined {
   return decision.rule === undefined ? undefined : `${decision.rule.file}:${decision.rule.line}`;
 }
 
-function describe(
-  request: FastifyRequest,
-  peer: Peer,
-): Pick<AuditRecord, 'method' | 'peerAddress' | 'peerPort' | 'userAgent'> {
-  return {
-    method: `${request.method} ${request.routeOptions.url ?? request.url.split('?')[0] ?? ''}`.slice(0, 256),
-    peerAddress: peer.address,
-    peerPort: peer.port,
-    userAgent: request.headers['user-agent']?.slice(0, 256),
-  };
+function describe(request: FastifyRequest): Pick<AuditRecord, 'method' | 'peerAddress' | 'peerPort' | 'userAgent'> {
+  const route = request.routeOptions.url ?? request.url.split('?')[0] ?? '';
+  return { method: `${request.method} ${route}`.slice(0, 256), ...whereFrom(request) };
+}
+
+/** Where a request came from, for its records. */
+export function whereFrom(request: FastifyRequest): Pick<AuditRecord, 'peerAddress' | 'peerPort' | 'userAgent'> {
+  const { address, port } = peerOf(request);
+  return { peerAddress: address, peerPort: port, userAgent: request.headers['user-agent']?.slice(0, 256) };
 }
 
 function headerCount(request: FastifyRequest, name: string): number {

@@ -18,7 +18,14 @@ export interface ReadinessCheck {
 export interface ApprovalDesk {
   list(filter: { state?: string | undefined; limit: number }): Promise<readonly Approval[]>;
   get(id: string): Promise<Approval | undefined>;
-  decide(vote: { id: string; by: string; verdict: 'approve' | 'deny'; reason: string }): Promise<Approval>;
+  decide(vote: {
+    id: string;
+    by: string;
+    groups: readonly string[];
+    verdict: 'approve' | 'deny';
+    reason: string;
+    from: Pick<AuditRecord, 'principalKind' | 'groups' | 'proofs' | 'peerAddress' | 'peerPort' | 'userAgent'>;
+  }): Promise<Approval>;
 }
 
 /** Everything the web door needs, handed in by `app.ts`. */

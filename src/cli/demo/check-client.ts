@@ -43,12 +43,13 @@ export class DemoClient {
   readonly #client: Client;
   readonly #token: string | undefined;
 
-  constructor(address: string, credential: DemoCredential, serverName?: string) {
+  constructor(address: string, credential: DemoCredential) {
     const channel = credentials.createSsl(credential.ca, credential.key ?? null, credential.certificate ?? null);
     this.#client = new Client(address, channel, {
       'grpc.max_receive_message_length': 32 * 1024 * 1024,
       'grpc.use_local_subchannel_pool': 1,
-      ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
+      // grpc-js puts the host into the TLS server name, which must not be an IP address on current Node.
+      'grpc.ssl_target_name_override': 'localhost',
     });
     this.#token = credential.token;
   }

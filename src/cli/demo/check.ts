@@ -1,13 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmptySchema } from '@bufbuild/protobuf/wkt';
-import { grpcCodeName } from '../../core/grpc.ts';
 import { DataSchema } from '../../gen/common/common_pb.js';
 import { GetRequestSchema, GetResponseSchema } from '../../gen/cosi/resource/state_pb.js';
-import {
-  DebugContainerRunRequestSchema,
-  DebugContainerRunRequestSpec_Profile,
-  DebugContainerRunResponseSchema,
-} from '../../gen/machine/debug_pb.js';
 import {
   ApplyConfigurationRequest_Mode,
   ApplyConfigurationRequestSchema,
@@ -18,21 +12,8 @@ import {
 import { type ClientSettings, callApi } from '../client.ts';
 import { type Output, table } from '../output.ts';
 import { type Answer, DemoClient, type DemoCredential } from './check-client.ts';
-
-/** Everything that a run of the check needs to know about the demo that is up. */
-export interface DemoEndpoints {
-  readonly gateway: string;
-  /** Real address of the first worker, for a direct call beside the one through the gateway. */
-  readonly workerDial: string;
-  readonly worker: string;
-  readonly controlPlane: string;
-  readonly nodes: readonly string[];
-  /** Certificate credentials by first name; `stranger` has none, `dave` is revoked, `direct` is an os:admin of the nodes. */
-  readonly people: Readonly<Record<'alice' | 'bob' | 'carol' | 'dave' | 'stranger' | 'direct', DemoCredential>>;
-  readonly tokens: Readonly<Record<'alice' | 'bob' | 'carol', DemoCredential>>;
-  readonly api: Readonly<Record<'alice' | 'bob' | 'carol', ClientSettings>>;
-  readonly debugImage: string;
-}
+import { approvedDebug, refusedDebug } from './check-debug.ts';
+import { type DemoEndpoints, expect, type Result } from './check-result.ts';
 
 interface Row {
   readonly who: string;
@@ -112,18 +93,6 @@ export async function checkDemo(demo: DemoEndpoints, output: Output): Promise<bo
   return wrong === 0;
 }
 
-interface Result {
-  readonly ok: boolean;
-  readonly outcome: string;
-  readonly latency?: string;
-}
-
-function expect(answer: Answer<unknown>, code: number, and = true, more = ''): Result {
-  const name = grpcCodeName(answer.code);
-  const text = answer.code === code || answer.message === '' ? '' : `: ${answer.message}`;
-  return { ok: answer.code === code && and, outcome: `${name}${text}${more}` };
-}
-
 async function versionOf(client: DemoClient, target: { node: string }, code: number): Promise<Result> {
   return expect(await client.unary(version, target, EmptySchema, {}, VersionResponseSchema), code);
 }
@@ -176,14 +145,8 @@ async function machineConfig(
   return answer as Answer<{ resource?: { spec?: { yamlSpec: string } } }>;
 }
 
-function configText(marker: string): Uint8Array {
-  return Buffer.from(
-    `version: v1alpha1\nmachine:\n  type: worker\n  sysctls:\n    demo.check: "${marker}"\ncluster: {}\n`,
-  );
-}
-
-async function applyConfig(client: DemoClient, node: string, code: number, marker = 'x'): Promise<Result> {
-  const request = { data: configText(marker), mode: ApplyConfigurationRequest_Mode.NO_REBOOT };
+async function applyConfig(client: DemoClient, node: string, code: number, text = 'machine: {}\n'): Promise<Result> {
+  const request = { data: Buffer.from(text), mode: ApplyConfigurationRequest_Mode.NO_REBOOT };
   const path = '/machine.MachineService/ApplyConfiguration';
   return expect(
     await client.unary(path, { node }, ApplyConfigurationRequestSchema, request, ApplyConfigurationResponseSchema),
@@ -191,162 +154,30 @@ async function applyConfig(client: DemoClient, node: string, code: number, marke
   );
 }
 
-/** Applies through the gateway and looks at the node itself whether the configuration is really there. */
+/** Changes a kernel setting as talosctl edit does: reads the configuration, writes it back, and looks again. */
 async function applyAndSee(demo: DemoEndpoints, client: DemoClient): Promise<Result> {
+  const before = yamlOf(await machineConfig(client, demo.worker));
   const marker = String(Date.now());
-  const result = await applyConfig(client, demo.worker, 0, marker);
+  const setting = `  sysctls:\n    kernel.talosgate_check: "${marker}"\n`;
+  const after = before.replace(/^machine:\n/m, `machine:\n${setting}`);
+  const result = await applyConfig(client, demo.worker, 0, after);
   const direct = new DemoClient(demo.workerDial, demo.people.direct);
   try {
-    const stored = await machineConfig(direct, demo.worker);
-    const there = stored.replies[0]?.resource?.spec?.yamlSpec.includes(marker) ?? false;
-    return {
-      ok: result.ok && there,
-      outcome: `${result.outcome}, ${there ? 'the node has it' : 'but the node does not have it'}`,
-    };
+    const there = yamlOf(await machineConfig(direct, demo.worker)).includes(marker);
+    const seen = there ? 'the node has it' : 'but the node does not have it';
+    return { ok: result.ok && there, outcome: `${result.outcome}, ${seen}` };
   } finally {
     direct.close();
   }
 }
 
+function yamlOf(answer: Answer<{ resource?: { spec?: { yamlSpec: string } } }>): string {
+  return answer.replies[0]?.resource?.spec?.yamlSpec ?? '';
+}
+
 async function unknownMethod(client: DemoClient, node: string): Promise<Result> {
   const path = '/machine.MachineService/OpenShell';
   return expect(await client.unary(path, { node }, EmptySchema, {}, EmptySchema), 12);
-}
-
-const containerRun = '/machine.DebugService/ContainerRun';
-type DebugStream = ReturnType<typeof openDebug>;
-
-function openDebug(
-  demo: DemoEndpoints,
-  client: DemoClient,
-): ReturnType<typeof client.bidi<typeof DebugContainerRunRequestSchema, typeof DebugContainerRunResponseSchema>> {
-  const stream = client.bidi(
-    containerRun,
-    { node: demo.worker },
-    DebugContainerRunRequestSchema,
-    DebugContainerRunResponseSchema,
-  );
-  stream.write({
-    $typeName: 'machine.DebugContainerRunRequest',
-    request: {
-      case: 'spec',
-      value: {
-        $typeName: 'machine.DebugContainerRunRequestSpec',
-        containerd: { $typeName: 'common.ContainerdInstance', driver: 0, namespace: 1 },
-        imageName: demo.debugImage,
-        args: [],
-        env: {},
-        profile: DebugContainerRunRequestSpec_Profile.PRIVILEGED,
-        tty: true,
-      },
-    },
-  });
-  return stream;
-}
-
-/** Collects what a debug stream shows, and how it ends. */
-class Terminal {
-  text = '';
-  exitCode: number | undefined;
-  status: number | undefined;
-  readonly #stream: DebugStream;
-
-  constructor(stream: DebugStream) {
-    this.#stream = stream;
-    stream.on('data', reply => {
-      if (reply.resp.case === 'stdoutData') this.text += Buffer.from(reply.resp.value).toString('utf8');
-      if (reply.resp.case === 'exitCode') this.exitCode = reply.resp.value;
-    });
-    stream.on('error', (error: Error & { code?: number }) => {
-      this.status = error.code ?? 2;
-    });
-    stream.on('end', () => {
-      this.status ??= 0;
-    });
-  }
-
-  type(text: string): void {
-    this.#stream.write({
-      $typeName: 'machine.DebugContainerRunRequest',
-      request: { case: 'stdinData', value: Buffer.from(text) },
-    });
-  }
-
-  leave(): void {
-    this.#stream.cancel();
-  }
-
-  async until(done: (terminal: Terminal) => boolean, milliseconds = 10_000): Promise<boolean> {
-    const end = Date.now() + milliseconds;
-    while (!done(this)) {
-      if (Date.now() > end) return false;
-      await sleep(20);
-    }
-    return true;
-  }
-}
-
-async function refusedDebug(demo: DemoEndpoints, client: DemoClient): Promise<Result> {
-  const terminal = new Terminal(openDebug(demo, client));
-  await terminal.until(t => t.status !== undefined);
-  return { ok: terminal.status === 7, outcome: grpcCodeName(terminal.status ?? 2) };
-}
-
-interface SessionStep {
-  readonly who: string;
-  readonly what: string;
-  readonly decision: string;
-  readonly result: Result;
-}
-
-/** Bob asks, neither he nor alice may agree, carol does, and the container runs. */
-async function approvedDebug(
-  demo: DemoEndpoints,
-  client: DemoClient,
-): Promise<{ approvalId: string; steps: SessionStep[] }> {
-  const steps: SessionStep[] = [];
-  const terminal = new Terminal(openDebug(demo, client));
-  await terminal.until(t => t.text.includes('reason>') || t.status !== undefined);
-  terminal.type('kubelet is stuck, INC-4711\r');
-  const raised = await terminal.until(t => /request dbg-[2-9a-z]{5} raised/.test(t.text) || t.status !== undefined);
-  const approvalId = /request (dbg-[2-9a-z]{5}) raised/.exec(terminal.text)?.[1] ?? '';
-  steps.push(
-    step(
-      'bob',
-      'debug: waits',
-      'approve',
-      raised && approvalId !== '',
-      approvalId === '' ? lastLine(terminal.text) : approvalId,
-    ),
-  );
-  for (const who of ['bob', 'alice'] as const) {
-    const refused = await vote(demo.api[who], approvalId).then(
-      () => 'accepted',
-      (error: unknown) => (error as Error).message,
-    );
-    steps.push(step(who, 'approve it', 'deny', refused !== 'accepted', refused === 'accepted' ? refused : 'refused'));
-  }
-  const agreed = await vote(demo.api.carol, approvalId).then(
-    () => 'approved',
-    (error: unknown) => (error as Error).message,
-  );
-  steps.push(step('carol', 'approve it', 'allow', agreed === 'approved', agreed));
-  const granted = await terminal.until(t => t.text.includes('approved by carol@example.com'));
-  terminal.type('id\r');
-  const ran = granted && (await terminal.until(t => t.text.includes('uid=0(root)')));
-  terminal.type('exit 0\r');
-  const ended = ran && (await terminal.until(t => t.exitCode !== undefined));
-  terminal.leave();
-  const outcome = ended ? `ran "id", exit code ${terminal.exitCode ?? '?'}` : lastLine(terminal.text);
-  steps.push(step('bob', 'debug: runs', 'approve', ended && terminal.exitCode === 0, outcome));
-  return { approvalId, steps };
-}
-
-async function vote(settings: ClientSettings, id: string): Promise<unknown> {
-  return await callApi(settings, 'POST', `/api/v1/approvals/${id}/decision`, {
-    verdict: 'approve',
-    reason: 'ok, 30 min',
-  });
 }
 
 async function findInAudit(demo: DemoEndpoints, approvalId: string): Promise<Result> {
@@ -362,14 +193,6 @@ async function findInAudit(demo: DemoEndpoints, approvalId: string): Promise<Res
     await sleep(100);
   }
   return { ok: false, outcome: `missing ${wanted.filter(kind => !found.includes(kind)).join(', ')}` };
-}
-
-function step(who: string, what: string, decision: string, ok: boolean, outcome: string): SessionStep {
-  return { who, what, decision, result: { ok, outcome } };
-}
-
-function lastLine(text: string): string {
-  return text.trimEnd().split('\n').at(-1)?.slice(0, 100) ?? '';
 }
 
 function median(values: readonly number[]): number {

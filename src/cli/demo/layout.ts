@@ -18,7 +18,7 @@ export const demoNodes = [
   { name: 'demo-worker-2', role: 'worker', address: '10.5.0.4', port: 50103 },
 ] as const;
 
-/** An image by digest, as talosctl names it after its pull. The simulated nodes take any. */
-export const demoDebugImage = `docker.io/library/alpine@sha256:${'4bcff63911fcb4448bd4fdacec207030997caf25e9bea4045fa6c8c44de311d1'}`;
+/** What bob debugs with: by tag, as people type it. The node answers its pull with the digest. */
+export const demoDebugImage = 'docker.io/library/alpine:3.22';
 
 export const demoIssuer = { issuer: 'https://login.demo.example', audience: 'talosgate' } as const;

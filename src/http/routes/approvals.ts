@@ -3,7 +3,7 @@ import { Type } from 'typebox';
 import type { Approval } from '../../core/approval.ts';
 import { approvalStates } from '../../core/approval.ts';
 import { GateError } from '../../core/gate-error.ts';
-import { type AccessSubject, principalOf } from '../access.ts';
+import { type AccessSubject, principalOf, whereFrom } from '../access.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { type ApprovalBody, approvalSchema } from '../schemas.ts';
 import type { TypedServer } from '../server.ts';
@@ -72,9 +72,10 @@ export function approvalRoutes(server: TypedServer, dependencies: HttpDependenci
     },
     async request => {
       const { verdict, reason } = request.body;
-      return toBody(
-        await dependencies.approvals.decide({ id: request.params.id, by: principalOf(request).id, verdict, reason }),
-      );
+      const { id, kind, groups, proofs } = principalOf(request);
+      const from = { ...whereFrom(request), principalKind: kind, groups, proofs };
+      const vote = { id: request.params.id, by: id, groups, verdict, reason, from };
+      return toBody(await dependencies.approvals.decide(vote));
     },
   );
 }
