@@ -64,7 +64,8 @@ export class NodePool {
     if (ready !== undefined) return ready;
     const { node } = this.#o.target;
     if (this.#closed) throw new GateError('draining', 'talosgate is shutting down');
-    if (this.#sessions.length >= maxSessions) {
+    // One that is going away has no say; it only waits for its last call.
+    if (this.#sessions.filter(session => !session.leaving).length >= maxSessions) {
       throw new GateError('overloaded', `node ${node} has as many calls as it accepts`);
     }
     if (this.#attempt === undefined) {
@@ -116,16 +117,12 @@ export class NodePool {
   #adopt(session: NodeSession): void {
     const { cluster, node } = this.#o.target;
     let cause: unknown;
-    const leave = (): void => {
-      this.#sessions = this.#sessions.filter(other => other !== session);
-    };
     this.#sessions.push(session);
     session.session.on('error', error => {
       cause = error;
     });
-    session.session.on('goaway', leave);
     session.session.on('close', () => {
-      leave();
+      this.#sessions = this.#sessions.filter(other => other !== session);
       this.#o.onEvent({ kind: 'disconnected', cluster, node, cause });
     });
     if (this.#closed) session.retire();

@@ -71,6 +71,7 @@ export class NodeSession implements Channel {
   readonly node: string;
   readonly session: ClientHttp2Session;
   #streams = 0;
+  #retired = false;
 
   constructor(target: Target, session: ClientHttp2Session) {
     this.cluster = target.cluster;
@@ -83,11 +84,15 @@ export class NodeSession implements Channel {
     return this.#streams;
   }
 
+  /** True once it was retired, broke, or the node has sent GOAWAY. */
+  get leaving(): boolean {
+    return this.#retired || this.session.closed || this.session.destroyed;
+  }
+
   /** True while new calls may be sent: not closing, not at the node's limit of concurrent streams. */
   get usable(): boolean {
-    const { session } = this;
-    if (session.closed || session.destroyed) return false;
-    return this.#streams < (session.remoteSettings.maxConcurrentStreams ?? unlimited);
+    if (this.leaving) return false;
+    return this.#streams < (this.session.remoteSettings.maxConcurrentStreams ?? unlimited);
   }
 
   open(headers: UpstreamHeaders, endStream: boolean): ClientHttp2Stream {
@@ -104,7 +109,11 @@ export class NodeSession implements Channel {
 
   /** No new calls; the connection ends with the last running one. */
   retire(): void {
-    if (!this.session.closed) this.session.close();
+    this.#retired = true;
+    // Not at once: requests of this very tick are still queued, and nghttp2 drops them behind a GOAWAY.
+    setImmediate(() => {
+      if (!this.session.closed) this.session.close();
+    });
   }
 
   destroy(): void {
