@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { create } from '@bufbuild/protobuf';
 import { grpcCodeName } from '../../core/grpc.ts';
+import { ContainerDriver, ContainerdNamespace } from '../../gen/common/common_pb.js';
 import {
   DebugContainerRunRequestSchema,
   DebugContainerRunRequestSpec_Profile,
+  type DebugContainerRunResponse,
   DebugContainerRunResponseSchema,
 } from '../../gen/machine/debug_pb.js';
 import { ImageServicePullRequestSchema, ImageServicePullResponseSchema } from '../../gen/machine/image_pb.js';
@@ -15,7 +18,7 @@ type DebugStream = ReturnType<typeof openDebug>;
 
 /** Pulls the image by tag, as talosctl debug does first, and gives the name by digest that the node answers. */
 async function pullDebugImage(demo: DemoEndpoints, client: DemoClient): Promise<{ image: string; result: Result }> {
-  const request = { containerd: { namespace: 1 }, imageRef: demo.debugImage };
+  const request = { containerd: { namespace: ContainerdNamespace.NS_SYSTEM }, imageRef: demo.debugImage };
   const path = '/machine.ImageService/Pull';
   const node = demo.worker;
   const answer = await client.serverStream(
@@ -42,21 +45,13 @@ function openDebug(
     DebugContainerRunRequestSchema,
     DebugContainerRunResponseSchema,
   );
-  stream.write({
-    $typeName: 'machine.DebugContainerRunRequest',
-    request: {
-      case: 'spec',
-      value: {
-        $typeName: 'machine.DebugContainerRunRequestSpec',
-        containerd: { $typeName: 'common.ContainerdInstance', driver: 0, namespace: 1 },
-        imageName: image,
-        args: [],
-        env: {},
-        profile: DebugContainerRunRequestSpec_Profile.PRIVILEGED,
-        tty: true,
-      },
-    },
-  });
+  const spec = {
+    containerd: { driver: ContainerDriver.CONTAINERD, namespace: ContainerdNamespace.NS_SYSTEM },
+    imageName: image,
+    profile: DebugContainerRunRequestSpec_Profile.PRIVILEGED,
+    tty: true,
+  };
+  stream.write(create(DebugContainerRunRequestSchema, { request: { case: 'spec', value: spec } }));
   return stream;
 }
 
@@ -69,7 +64,7 @@ class Terminal {
 
   constructor(stream: DebugStream) {
     this.#stream = stream;
-    stream.on('data', reply => {
+    stream.on('data', (reply: DebugContainerRunResponse) => {
       if (reply.resp.case === 'stdoutData') this.text += Buffer.from(reply.resp.value).toString('utf8');
       if (reply.resp.case === 'exitCode') this.exitCode = reply.resp.value;
     });
@@ -83,10 +78,8 @@ class Terminal {
   }
 
   type(text: string): void {
-    this.#stream.write({
-      $typeName: 'machine.DebugContainerRunRequest',
-      request: { case: 'stdinData', value: Buffer.from(text) },
-    });
+    const request = { case: 'stdinData', value: Buffer.from(text) } as const;
+    this.#stream.write(create(DebugContainerRunRequestSchema, { request }));
   }
 
   leave(): void {

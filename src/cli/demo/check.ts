@@ -9,7 +9,7 @@ import {
   LogsRequestSchema,
   VersionResponseSchema,
 } from '../../gen/machine/machine_pb.js';
-import { type ClientSettings, callApi } from '../client.ts';
+import { callApi } from '../client.ts';
 import { type Output, table } from '../output.ts';
 import { type Answer, DemoClient, type DemoCredential } from './check-client.ts';
 import { approvedDebug, refusedDebug } from './check-debug.ts';
