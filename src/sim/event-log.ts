@@ -1,7 +1,7 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import type { Clock } from '../core/clock.ts';
 import { eventId } from './ids.ts';
-import { cancelled } from './sim-call.ts';
+import { Waiters } from './waiters.ts';
 
 /** A machine event as `talosctl events` gets it. */
 export interface SimEvent {
@@ -29,7 +29,7 @@ export class EventLog {
   readonly #clock: Clock;
   #events: { readonly sequence: number; readonly event: SimEvent }[] = [];
   #next = 0;
-  readonly #sleepers = new Set<() => void>();
+  readonly #waiters = new Waiters();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -46,7 +46,7 @@ export class EventLog {
     this.#events.push({ sequence: this.#next, event });
     this.#next += 1;
     if (this.#events.length > bound) this.#events.shift();
-    for (const wake of [...this.#sleepers]) wake();
+    this.#waiters.wake();
   }
 
   clear(): void {
@@ -58,7 +58,7 @@ export class EventLog {
     let next = this.#start(tail);
     for (;;) {
       const found = this.#events.find(({ sequence }) => sequence >= next);
-      if (found === undefined) await this.#sleep(signal);
+      if (found === undefined) await this.#waiters.sleep(signal);
       else {
         next = found.sequence + 1;
         yield found.event;
@@ -75,28 +75,5 @@ export class EventLog {
     if (tail.seconds === 0) return this.#next;
     const since = this.#clock.now() - tail.seconds * 1000;
     return this.#events.find(({ event }) => event.at >= since)?.sequence ?? this.#next;
-  }
-
-  #sleep(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const leave = (): void => {
-        this.#sleepers.delete(wake);
-        signal.removeEventListener('abort', onAbort);
-      };
-      const wake = (): void => {
-        leave();
-        resolve();
-      };
-      const onAbort = (): void => {
-        leave();
-        reject(cancelled());
-      };
-      if (signal.aborted) {
-        reject(cancelled());
-        return;
-      }
-      signal.addEventListener('abort', onAbort);
-      this.#sleepers.add(wake);
-    });
   }
 }

@@ -1,4 +1,4 @@
-import { cancelled } from './sim-call.ts';
+import { Waiters } from './waiters.ts';
 
 /**
  * A bounded log of lines with followers. While somebody follows, `source` adds lines at the given rate; without
@@ -11,7 +11,7 @@ export class LineLog {
   #lines: string[] = [];
   /** Position of the first kept line, counted from the beginning of time. */
   #first = 0;
-  readonly #sleepers = new Set<() => void>();
+  readonly #waiters = new Waiters();
   #followers = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -27,7 +27,7 @@ export class LineLog {
       this.#lines.shift();
       this.#first += 1;
     }
-    for (const wake of [...this.#sleepers]) wake();
+    this.#waiters.wake();
   }
 
   clear(): void {
@@ -55,7 +55,7 @@ export class LineLog {
         const batch = this.#lines.slice(next - this.#first);
         next += batch.length;
         if (batch.length > 0) yield batch;
-        else await this.#sleep(signal);
+        else await this.#waiters.sleep(signal);
       }
     } finally {
       this.#leave();
@@ -78,29 +78,5 @@ export class LineLog {
     if (this.#followers > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
-  }
-
-  #sleep(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (done: () => void): void => {
-        this.#sleepers.delete(wake);
-        signal.removeEventListener('abort', onAbort);
-        done();
-      };
-      const wake = (): void => {
-        settle(resolve);
-      };
-      const onAbort = (): void => {
-        settle(() => {
-          reject(cancelled());
-        });
-      };
-      if (signal.aborted) {
-        reject(cancelled());
-        return;
-      }
-      signal.addEventListener('abort', onAbort);
-      this.#sleepers.add(wake);
-    });
   }
 }

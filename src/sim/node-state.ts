@@ -2,6 +2,8 @@ import type { Clock } from '../core/clock.ts';
 import { ConfigStore } from './config/config-store.ts';
 import { defaultConfig } from './config/default-config.ts';
 import { containersOf } from './containers-data.ts';
+import { publishResources } from './cosi/publish.ts';
+import { ResourceStore } from './cosi/resource-store.ts';
 import { EventLog } from './event-log.ts';
 import { createNodeFiles } from './files/node-files.ts';
 import { ImageStore } from './images/image-store.ts';
@@ -11,47 +13,60 @@ import type { ClusterView, NodeState } from './node.ts';
 import { createLogs, restartLogs } from './node-logs.ts';
 import type { Power } from './power.ts';
 import { publishBoot, publishStage } from './sequences.ts';
+import { ServiceTable } from './service-table.ts';
 import { serviceNames } from './services-data.ts';
 import type { NodeSettings } from './settings.ts';
 
-/** Makes the state of a node that has been up for a while. */
+/**
+ * Makes the state of a node that has been up for a while. Its resources appear with the first `publish`, when the
+ * cluster is complete.
+ */
 export function createNodeState(o: {
   readonly settings: NodeSettings;
   readonly clock: Clock;
   readonly cluster: ClusterView;
   readonly power: Power;
 }): NodeState {
-  const services = serviceNames(o.settings);
+  const names = serviceNames(o.settings);
   const facts = { settings: o.settings, clock: o.clock };
   const machine = new Machine(o.clock, o.settings.talosVersion);
-  const config = new ConfigStore(defaultConfig(o.settings, o.clock), () => undefined);
+  const publish = (): void => {
+    publishResources(state);
+  };
   const containers = containersOf(o.settings);
-  const logs = createLogs(facts, services, containers);
+  const logs = createLogs(facts, names, containers);
   const events = new EventLog(o.clock);
+  const resources = new ResourceStore(o.clock);
+  const services = new ServiceTable(o.clock, events, publish);
+  const config = new ConfigStore(defaultConfig(o.settings, o.clock), publish);
   const state: NodeState = {
     ...o,
     ...logs,
-    machine,
-    config,
-    containers,
-    events,
+    ...{ machine, config, containers, events, resources, services, publish },
+    etcd: o.cluster.etcd,
+    meta: new Map(),
     images: new ImageStore(o.clock, preloadedImages(o.settings)),
     files: createNodeFiles(o.settings, () => state),
     setStage(stage, ready) {
       machine.stage = stage;
       machine.ready = ready;
       publishStage(events, stage, ready);
+      publish();
     },
     boot() {
       machine.boot();
-      config.boot();
       restartLogs(logs, facts);
       events.clear();
+      resources.clear();
+      services.boot(names, machine.bootedAt);
+      config.boot();
+      publishBoot(events, names);
       state.setStage('booting', false);
-      publishBoot(events, services);
     },
   };
-  publishBoot(events, services);
-  state.setStage('running', true);
+  if (o.settings.role === 'controlplane') o.cluster.etcd.join(o.settings.name, o.settings.address);
+  services.boot(names, machine.bootedAt);
+  publishBoot(events, names);
+  publishStage(events, 'running', true);
   return state;
 }

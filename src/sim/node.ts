@@ -1,12 +1,15 @@
 import type { Clock } from '../core/clock.ts';
 import type { ConfigStore } from './config/config-store.ts';
 import type { SimContainer } from './containers-data.ts';
+import type { ResourceStore } from './cosi/resource-store.ts';
+import type { EtcdCluster } from './etcd/etcd-cluster.ts';
 import type { EventLog } from './event-log.ts';
 import type { FileTree } from './files/file-tree.ts';
 import type { ImageStore } from './images/image-store.ts';
 import type { LineLog } from './line-log.ts';
 import type { Machine, MachineStage } from './machine.ts';
 import type { Power } from './power.ts';
+import type { ServiceTable } from './service-table.ts';
 import type { NodeSettings } from './settings.ts';
 
 /** Everything a simulated node knows. Handlers read and change it; nothing in it is shared between nodes but `cluster`. */
@@ -23,14 +26,24 @@ export interface NodeState {
   readonly files: FileTree;
   readonly events: EventLog;
   readonly images: ImageStore;
+  readonly services: ServiceTable;
+  readonly resources: ResourceStore;
+  /** Shared with the other nodes of the cluster. */
+  readonly etcd: EtcdCluster;
+  /** Values of the META partition by key. */
+  readonly meta: Map<number, Uint8Array>;
   readonly power: Power;
+  /** Brings the resources up to date with everything else; after any change of state. */
+  publish(): void;
   /** Changes the machine's stage and tells everybody who watches. */
   setStage(stage: MachineStage, ready: boolean): void;
   /** What a boot resets: everything but the disk. */
   boot(): void;
 }
 
-/** The other nodes, as far as one node's answers speak of them. */
+/** What the nodes of a cluster know of each other. */
 export interface ClusterView {
+  /** All of them, the asking one included. */
   nodes(): readonly NodeState[];
+  readonly etcd: EtcdCluster;
 }

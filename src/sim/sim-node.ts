@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { CallLog, type RecordedPeer } from './call-log.ts';
 import type { SimNode } from './control.ts';
+import type { EtcdCluster } from './etcd/etcd-cluster.ts';
 import { Faults } from './faults.ts';
 import { handlers } from './handlers.ts';
 import { simMethods } from './methods.ts';
@@ -32,11 +33,12 @@ export function createSimNode(o: {
   readonly clock: Clock;
   readonly tap: RawHeaderTap;
   readonly peers: () => readonly RunningNode[];
+  readonly etcd: EtcdCluster;
 }): RunningNode {
   const settings = completeSettings(o.settings);
   const log = new CallLog(o.clock);
   const faults = new Faults();
-  const cluster = { nodes: () => o.peers().map(peer => peer.state) };
+  const cluster = { nodes: () => o.peers().map(peer => peer.state), etcd: o.etcd };
   /** Aborts when the node goes away; another one for each time it runs. */
   let life = new AbortController();
   const goDown = async (): Promise<void> => {
@@ -89,6 +91,7 @@ export function createSimNode(o: {
     power.cancel();
     if (server.listening) return;
     state.boot();
+    state.setStage('running', true);
     await comeUp();
   };
   const kill = async (): Promise<void> => {

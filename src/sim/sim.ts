@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import type { SimNode } from './control.ts';
+import { EtcdCluster } from './etcd/etcd-cluster.ts';
 import { RawHeaderTap } from './raw-headers.ts';
 import type { SimNodeSettings } from './settings.ts';
 import { createSimNode, type RunningNode } from './sim-node.ts';
@@ -26,11 +27,15 @@ export async function startSimCluster(o: {
     await Promise.all(running.map(node => node.close()));
     tap.close();
   };
+  const etcds = new Map<string, EtcdCluster>();
   for (const settings of o.nodes) {
     const peers = (): readonly RunningNode[] =>
       running.filter(node => node.state.settings.cluster === settings.cluster);
-    running.push(createSimNode({ settings, clock: o.clock, tap, peers }));
+    const etcd = etcds.get(settings.cluster) ?? new EtcdCluster();
+    etcds.set(settings.cluster, etcd);
+    running.push(createSimNode({ settings, clock: o.clock, tap, peers, etcd }));
   }
+  for (const node of running) node.state.publish();
   try {
     await Promise.all(running.map(node => node.start()));
   } catch (error) {

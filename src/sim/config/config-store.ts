@@ -5,10 +5,10 @@ export class ConfigStore {
   #active: ConfigDocument;
   #persisted: ConfigDocument;
   #revert: NodeJS.Timeout | undefined;
-  readonly #changed: (active: ConfigDocument) => void;
+  readonly #changed: () => void;
 
-  /** `changed` is told whenever the running configuration is replaced. */
-  constructor(text: string, changed: (active: ConfigDocument) => void) {
+  /** `changed` is told whenever one of the two is replaced. */
+  constructor(text: string, changed: () => void) {
     this.#active = parseConfig(Buffer.from(text));
     this.#persisted = this.#active;
     this.#changed = changed;
@@ -31,6 +31,7 @@ export class ConfigStore {
   /** For the next boot only. */
   stage(config: ConfigDocument): void {
     this.#persisted = config;
+    this.#changed();
   }
 
   /** Now and for every boot to come. */
@@ -57,8 +58,7 @@ export class ConfigStore {
   }
 
   #replace(config: ConfigDocument): void {
-    const before = this.#active;
     this.#active = config;
-    if (before.text !== config.text) this.#changed(config);
+    this.#changed();
   }
 }

@@ -33,6 +33,7 @@ export function createTerminal(
   const lines: (string | typeof interrupted)[] = [];
   const discipline = new LineDiscipline();
   let ended = false;
+  let reading = false;
   let partial = Buffer.alloc(0);
   let wake: () => void = () => undefined;
   let interruption = new AbortController();
@@ -50,7 +51,8 @@ export function createTerminal(
   };
   const interrupt = (): void => {
     interruption.abort();
-    push(interrupted);
+    // While a program runs the abort is enough; the shell shows its prompt anyway.
+    if (reading) push(interrupted);
   };
   const typed = (bytes: Uint8Array): void => {
     for (const event of discipline.feed(bytes)) {
@@ -81,11 +83,13 @@ export function createTerminal(
         return size;
       },
       async readLine() {
+        reading = true;
         while (lines.length === 0 && !ended) {
           await new Promise<void>(resolve => {
             wake = resolve;
           });
         }
+        reading = false;
         return lines.shift();
       },
       write,
