@@ -18,9 +18,8 @@ export function explainShape(value: unknown): ShapeProblem[] {
   for (const error of errorsOf(value)) {
     const path = toPath(error.instancePath);
     for (const problem of explain(error, path, value)) {
-      const id = problem.path.join('/');
-      // A value that fails a choice fails each alternative too; the first words about a place are enough.
-      if (!problems.has(id)) problems.set(id, problem);
+      // A value that fails a choice fails each alternative too; one line about a place is enough.
+      problems.set(problem.path.join('/'), problem);
     }
   }
   return [...problems.values()];

@@ -157,6 +157,12 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('says one thing about a value that fits none of its choices', async () => {
+    const text = whole.replace('mtls: {}', 'jwt: [{issuer: i, audience: [a], keys: {file: k}, id_claim: 7}]');
+    const problems = await problemsOf(text);
+    expect(problems.map(problem => problem.message)).toEqual(['this does not have the expected form']);
+  });
+
   it('names the certificate file, and the line in it, for what is wrong inside', async () => {
     const problems = await problemsOf(whole.replace('client_ca: pki/ca.crt', 'client_ca: pki/gate.crt'));
     expect(problems[0]).toMatchObject({ file: join(directory, 'pki/gate.crt'), line: 1, key: 'listen.grpc.client_ca' });
