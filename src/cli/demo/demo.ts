@@ -199,12 +199,12 @@ function greeting({ places }: Demo, options: DemoOptions): string[] {
   return [
     'talosgate demo is up',
     '',
-    `  gateway      ${options.grpcAddress} (gRPC, for talosctl), ${places.httpUrl} (API, health, metrics)`,
+    `  gateway        ${options.grpcAddress} (gRPC, for talosctl), ${places.httpUrl} (API, health, metrics)`,
     ...demoNodes.map(
       node =>
-        `  ${node.name.padEnd(13)}${node.address}, really ${places.dials[node.name] ?? ''} (${node.role}, simulated)`,
+        `  ${node.name.padEnd(15)}${node.address}, really ${places.dials[node.name] ?? ''} (${node.role}, simulated)`,
     ),
-    `  files        ${folder}`,
+    `  files          ${folder}`,
     '',
     'Who is who (each also as NAME-jwt.talosconfig, with a JWT instead of a certificate):',
     '',
