@@ -23,8 +23,14 @@ export async function findUnreachable(
       other => other !== rule && outranks(other, rule) && coversAll(other, rule, actionCovers),
     );
     if (winner === undefined) continue;
-    // Two rules that cover each other and agree: only the later one is superfluous.
-    if (winner.effect === rule.effect && winner.order > rule.order && coversAll(rule, winner, actionCovers)) continue;
+    // Two rules of one subject that cover each other and agree: only the later one is superfluous.
+    if (
+      winner.subject === rule.subject &&
+      winner.effect === rule.effect &&
+      winner.order > rule.order &&
+      coversAll(rule, winner, actionCovers)
+    )
+      continue;
     const how = winner.effect === rule.effect ? 'says the same and more' : `says ${winner.effect} for all of it`;
     found.push({ rule, message: `never decides: ${formatRef(winner.ref)} ${how}` });
   }

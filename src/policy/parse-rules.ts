@@ -118,7 +118,8 @@ function parseEffect(text: string): Parsed<Effect> {
 }
 
 function isRepeated(parts: readonly string[], context: LineContext): boolean {
-  const key = JSON.stringify(parts);
+  // No field holds a line break, so the joined text stands for exactly these fields.
+  const key = parts.join('\n');
   const earlier = context.into.seen.get(key);
   if (earlier !== undefined) context.complain(1, `says the same as ${earlier}; delete one of them`);
   else context.into.seen.set(key, `${context.ref.file}:${context.ref.line}`);

@@ -9,16 +9,16 @@ import { matchSelector, type Selector } from './selector.ts';
  * literal start or end, label sets by the first label.
  */
 export interface TargetIndex {
-  readonly exact: Map<string, NodeIndex>;
-  readonly globs: GlobSet<NodeIndex>;
+  exact: Map<string, NodeIndex> | undefined;
+  globs: GlobSet<NodeIndex> | undefined;
   any: NodeIndex | undefined;
 }
 
 interface NodeIndex {
-  readonly exact: Map<string, ResourceTrie>;
-  readonly globs: GlobSet<ResourceTrie>;
+  exact: Map<string, ResourceTrie> | undefined;
+  globs: GlobSet<ResourceTrie> | undefined;
   /** By name and value of the first label of the selector, then by the whole selector. */
-  readonly labels: Map<string, Map<string, Map<string, Selected>>>;
+  labels: Map<string, Map<string, Map<string, Selected>>> | undefined;
   any: ResourceTrie | undefined;
 }
 
@@ -36,7 +36,7 @@ export interface TargetQuestion {
 }
 
 export function emptyTargetIndex(): TargetIndex {
-  return { exact: new Map(), globs: emptyGlobSet(), any: undefined };
+  return { exact: undefined, globs: undefined, any: undefined };
 }
 
 /** The trie that a rule belongs into, made when it is the first one for its cluster and nodes. */
@@ -46,20 +46,20 @@ export function trieFor(index: TargetIndex, rule: Rule): ResourceTrie {
 
 /** Shows every slot that covers cluster, node, labels and resource to `visit`. */
 export function searchTargets(index: TargetIndex, question: TargetQuestion, visit: (slot: Slot) => void): void {
-  const exact = index.exact.get(question.cluster);
+  const exact = index.exact?.get(question.cluster);
   if (exact !== undefined) searchNodes(exact, question, visit);
   if (index.any !== undefined) searchNodes(index.any, question, visit);
-  if (index.globs.known.size === 0) return;
+  if (index.globs === undefined) return;
   searchGlobs(index.globs, question.cluster, nodes => searchNodes(nodes, question, visit));
 }
 
 function searchNodes(nodes: NodeIndex, question: TargetQuestion, visit: (slot: Slot) => void): void {
   const { node, labels, segments } = question;
-  const exact = nodes.exact.get(node);
+  const exact = nodes.exact?.get(node);
   if (exact !== undefined) searchTrie(exact, segments, visit);
   if (nodes.any !== undefined) searchTrie(nodes.any, segments, visit);
-  if (nodes.globs.known.size > 0) searchGlobs(nodes.globs, node, trie => searchTrie(trie, segments, visit));
-  if (nodes.labels.size === 0) return;
+  if (nodes.globs !== undefined) searchGlobs(nodes.globs, node, trie => searchTrie(trie, segments, visit));
+  if (nodes.labels === undefined) return;
   for (const [name, values] of nodes.labels) {
     const value = labels[name];
     const selected = value === undefined ? undefined : values.get(value);
@@ -75,8 +75,9 @@ function searchSelected(all: Map<string, Selected>, question: TargetQuestion, vi
 
 function nodesOf(index: TargetIndex, cluster: SegmentGlob): NodeIndex {
   if (cluster.text === '*') return (index.any ??= emptyNodeIndex());
-  if (cluster.pieces.length === 1) return getOrAdd(index.exact, cluster.text, emptyNodeIndex);
-  return globSlot(index.globs, cluster, emptyNodeIndex);
+  if (cluster.pieces.length === 1)
+    return getOrAdd((index.exact ??= new Map<string, NodeIndex>()), cluster.text, emptyNodeIndex);
+  return globSlot((index.globs ??= emptyGlobSet()), cluster, emptyNodeIndex);
 }
 
 function trieOfSelector(nodes: NodeIndex, selector: Selector): ResourceTrie {
@@ -84,12 +85,16 @@ function trieOfSelector(nodes: NodeIndex, selector: Selector): ResourceTrie {
     case 'any':
       return (nodes.any ??= emptyTrie());
     case 'name':
-      return getOrAdd(nodes.exact, selector.text, emptyTrie);
+      return getOrAdd((nodes.exact ??= new Map<string, ResourceTrie>()), selector.text, emptyTrie);
     case 'glob':
-      return globSlot(nodes.globs, selector.glob, emptyTrie);
+      return globSlot((nodes.globs ??= emptyGlobSet()), selector.glob, emptyTrie);
     case 'labels': {
       const [name, value] = selector.pairs[0] ?? ['', ''];
-      const values = getOrAdd(nodes.labels, name, () => new Map<string, Map<string, Selected>>());
+      const values = getOrAdd(
+        (nodes.labels ??= new Map<string, Map<string, Map<string, Selected>>>()),
+        name,
+        () => new Map<string, Map<string, Selected>>(),
+      );
       const same = getOrAdd(values, value, () => new Map<string, Selected>());
       return getOrAdd(same, selector.text, () => ({ selector, trie: emptyTrie() })).trie;
     }
@@ -97,7 +102,7 @@ function trieOfSelector(nodes: NodeIndex, selector: Selector): ResourceTrie {
 }
 
 function emptyNodeIndex(): NodeIndex {
-  return { exact: new Map(), globs: emptyGlobSet(), labels: new Map(), any: undefined };
+  return { exact: undefined, globs: undefined, labels: undefined, any: undefined };
 }
 
 function getOrAdd<K, V>(map: Map<K, V>, key: K, make: () => V): V {
