@@ -38,6 +38,8 @@ export function readAnnotation(method: DescMethod): Annotation {
   if (!/^[a-z]+(?:\.[a-z0-9-]+)+$/.test(rule.action)) throw new Error(`action "${rule.action}" is not dotted`);
   if (risk === undefined) throw new Error('risk is missing');
   if (!rule.talosRoles.includes(rule.leastRole)) throw new Error('least_role is not one of talos_roles');
+  if (risk === 'shell' && rule.approvalFloor !== ApprovalFloor.REQUIRED)
+    throw new Error('a shell needs an approval floor');
   if (rule.since === '') throw new Error('since is missing');
   if (rule.raise !== '' && !raises.has(rule.raise)) throw new Error(`there is no raise "${rule.raise}"`);
   for (const path of [...rule.policyFields, ...rule.streamFirst, ...rule.streamLater]) resolvePath(method.input, path);

@@ -5,7 +5,7 @@ import type { MessagePlan } from './wire-plan.ts';
 import { scanMessage } from './wire-scan.ts';
 
 /** A request that has one meaning only. */
-export interface StrictMessage {
+interface StrictMessage {
   readonly message: Decoded;
   /**
    * The encoding with fields by number, map entries by key, the shortest numbers and no zero values. Equal messages

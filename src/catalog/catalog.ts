@@ -19,7 +19,7 @@ import { raises } from './raise.ts';
 import { delicateTypes, sensitiveTypes } from './sensitive-types.ts';
 
 /** An action as policy knows it. `area` is the part before the first dot. */
-export interface Action {
+interface Action {
   readonly risk: Risk;
   readonly area: string;
 }

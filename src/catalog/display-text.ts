@@ -1,5 +1,5 @@
 /** Bytes of JSON that one shown string may take. */
-export const maxText = 1024;
+const maxText = 1024;
 
 /**
  * Text of a request as an audit record may hold it: passwords in URLs masked, control, format and bidi characters as

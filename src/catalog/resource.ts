@@ -36,7 +36,7 @@ export function compileResource(template: string, fields: FieldReader): Read<str
 }
 
 /** Compiles one kind of resource; `argument` is what follows the colon in the annotation, '' when nothing does. */
-export type ResourceBuilder = (fields: FieldReader, argument: string) => Read<string>;
+type ResourceBuilder = (fields: FieldReader, argument: string) => Read<string>;
 
 const builders: ReadonlyMap<string, ResourceBuilder> = new Map([
   ['container', containerResource],

@@ -12,6 +12,8 @@ export class WireCursor {
   high = 0;
   /** Turns false for good once a varint was longer than it needs to be. */
   minimal = true;
+  /** Values met so far; the scanner counts. */
+  values = 0;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;

@@ -2,7 +2,7 @@ import { type DescField, type DescMessage, ScalarType } from '@bufbuild/protobuf
 import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
 
 /** How the value of a field is read and what is checked about it. */
-export type ValueKind = 'bool' | 'int32' | 'uint32' | 'enum' | 'int64' | 'string' | 'bytes' | 'message' | 'map';
+type ValueKind = 'bool' | 'int32' | 'uint32' | 'enum' | 'int64' | 'string' | 'bytes' | 'message' | 'map';
 
 /** What the scanner must know of one field, worked out once from its descriptor. */
 export interface FieldPlan {

@@ -10,6 +10,9 @@ import type { FieldPlan, MessagePlan } from './wire-plan.ts';
 /** Messages in messages that are followed. Requests of the node API need 5. */
 const maxDepth = 32;
 
+/** Values in one message. 32 MiB of empty strings would otherwise keep the event loop busy for seconds. */
+const maxValues = 65_536;
+
 /**
  * Reads a whole message and refuses everything that is not plain: unknown fields, repeated singular fields, two members
  * of one oneof, wrong wire types, numbers out of range, unknown enum values, invalid UTF-8, cut input, deep nesting.
@@ -28,6 +31,7 @@ function scanFields(plan: MessagePlan, cursor: WireCursor, end: number, depth: n
   let seen = 0;
   let last = 0;
   while (cursor.position < end) {
+    if ((cursor.values += 1) > maxValues) throw malformed(plan, `is in a message of more than ${maxValues} values`);
     const tag = readTag(plan, cursor, end);
     const number = tag >>> 3;
     const field = plan.fields[number];
@@ -69,7 +73,10 @@ function scanValue(field: FieldPlan, wireType: number, cursor: WireCursor, end: 
   if (field.repeated && wireType === 2) {
     const stop = cursor.length(end) + cursor.position;
     const empty = cursor.position === stop;
-    while (cursor.position < stop) scanNumber(field, cursor, stop);
+    while (cursor.position < stop) {
+      if ((cursor.values += 1) > maxValues) throw new WireError(`has more than ${maxValues} values`);
+      scanNumber(field, cursor, stop);
+    }
     return !empty;
   }
   if (wireType !== 0) throw new WireError(`has wire type ${wireType}, expected 0`);
@@ -121,8 +128,8 @@ function isText(bytes: Uint8Array, start: number, stop: number): boolean {
 }
 
 function duplicate(plan: MessagePlan, field: FieldPlan): GateError {
-  const what = field.oneof === undefined ? naming(field) : `${naming(field)} of "${field.oneof}"`;
-  return malformed(plan, `${what} comes twice or beside another member`);
+  if (field.oneof === undefined) return malformed(plan, `${naming(field)} comes twice`);
+  return malformed(plan, `${naming(field)} comes twice or beside another member of "${field.oneof}"`);
 }
 
 const naming = (field: FieldPlan): string => `field ${field.number} (${field.name})`;
