@@ -167,7 +167,9 @@ export class Committer {
     }
     only.state = 'done';
     if (failure === 'claim-refused') {
-      only.settle(new GateError('conflict', 'the approval cannot be used (any more); ask for a new one', { cause }));
+      // approval_claim words its refusals for people.
+      const why = cause instanceof Error ? cause.message : 'the approval cannot be used';
+      only.settle(new GateError('conflict', `${why}; ask for a new approval`, { cause }));
     } else if (failure === 'ended') {
       only.settle(new GateError('conflict', 'the call or boot has an end in the audit log already', { cause }));
     } else {
