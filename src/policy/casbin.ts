@@ -6,7 +6,7 @@ import { type Effect, effects, type Link, type Rule } from './rule.ts';
 import { matchSelector, parseSelector } from './selector.ts';
 
 /** What Casbin says of a question: the effect before any approval floor, and the rule that decides. */
-export interface Verdict {
+interface Verdict {
   readonly effect: Effect;
   readonly rule: Rule | undefined;
 }

@@ -6,7 +6,7 @@ import { normalizeResource } from './resource.ts';
 import { type Effect, formatRef, type Link } from './rule.ts';
 
 /** A rule that matches the question, and how the caller came to be its subject. */
-export interface Match {
+interface Match {
   readonly rule: RuleRef;
   readonly effect: Effect;
   /** True for the one rule that decides. */

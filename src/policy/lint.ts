@@ -7,17 +7,15 @@ import { formatRef, type Rule } from './rule.ts';
 import { coversSelector } from './selector.ts';
 
 /** What lint looks for. A rule whose comment says `lint-ok: <code>` is not reported for that code. */
-export const lintCodes = [
-  'does-not-load',
-  'unheld-role',
-  'empty-role',
-  'unreachable-rule',
-  'wildcard-on-secrets',
-  'deny-misses-list',
-  'one-segment-deny',
-  'half-bundle',
-] as const;
-export type LintCode = (typeof lintCodes)[number];
+type LintCode =
+  | 'does-not-load'
+  | 'unheld-role'
+  | 'empty-role'
+  | 'unreachable-rule'
+  | 'wildcard-on-secrets'
+  | 'deny-misses-list'
+  | 'one-segment-deny'
+  | 'half-bundle';
 
 export interface LintFinding {
   readonly code: LintCode;
