@@ -24,7 +24,7 @@ const samples = fc
   .constantFrom(...requests.filter(desc => desc.fields.length > 0))
   .chain(desc => messageOf(desc).map(init => ({ desc, message: create(desc, init) })));
 
-describe('canonical encoding', () => {
+describe('canonical encoding', { timeout: 60_000 }, () => {
   it('of a decoded message decodes to the same message, and is its own canonical encoding', () => {
     fc.assert(
       fc.property(samples, ({ desc, message }) => {

@@ -4,7 +4,7 @@ import { displayText } from '../../../src/catalog/display-text.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
-describe('displayText', () => {
+describe('displayText', { timeout: 60_000 }, () => {
   it.each([
     ['/etc/hosts', '/etc/hosts'],
     ['a\nb\u{1b}[31m', 'a\\u{a}b\\u{1b}[31m'],

@@ -31,7 +31,7 @@ describe('normalizeReference', () => {
   });
 });
 
-describe('parseReference', () => {
+describe('parseReference', { timeout: 60_000 }, () => {
   it.each([
     '',
     ' alpine',

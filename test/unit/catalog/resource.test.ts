@@ -429,7 +429,7 @@ describe('no resource, but a refusal, for', () => {
   });
 });
 
-describe('encodeSegment', () => {
+describe('encodeSegment', { timeout: 60_000 }, () => {
   it('leaves nothing that policy could take for a boundary or a wildcard, and loses nothing', () => {
     fc.assert(
       fc.property(

@@ -151,7 +151,7 @@ describe('the summary of a request', () => {
   });
 });
 
-describe('the size of a summary', () => {
+describe('the size of a summary', { timeout: 60_000 }, () => {
   it('is kept by cutting lists to 32 items, with a note', () => {
     const roles = Array.from({ length: 40 }, (_, at) => `r${at}`);
     const { summary } = inspect(machine('GenerateClientConfiguration'), GenerateClientConfigurationRequestSchema, {
