@@ -1,9 +1,11 @@
 import Type from 'typebox';
 import { ApprovalSettings } from '../approvals/config.ts';
+import { AuditSettings } from '../audit/config.ts';
+import { DatabaseSettings } from '../db/config.ts';
 import { FleetSettings } from '../fleet/config.ts';
 import { IdentitySettings } from '../identity/config.ts';
 import { PolicySettings } from '../policy/config.ts';
-import { AuditSection, DatabaseSection, LimitSettings, ListenSettings, LogSettings } from './sections.ts';
+import { LimitSettings, ListenSettings, LogSettings } from './sections.ts';
 
 /**
  * The whole configuration file. Every part states its own fragment; this only puts them together. The static type is
@@ -19,8 +21,8 @@ export const ConfigFile = Type.Object(
       default: {},
       description: 'Who may do what.',
     }),
-    database: DatabaseSection,
-    audit: AuditSection,
+    database: DatabaseSettings,
+    audit: AuditSettings,
     approvals: ApprovalSettings,
     log: LogSettings,
     limits: LimitSettings,

@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { addressNotation, durationNotation, pathNotation, secretNotation } from '../core/settings.ts';
+import { addressNotation, durationNotation, pathNotation } from '../core/settings.ts';
 
 const path = (description: string) => Type.Unsafe<string>({ ...pathNotation, description });
 
@@ -46,61 +46,6 @@ export const ListenSettings = Type.Object(
     ),
   },
   { additionalProperties: false, description: 'Where the gateway listens.' },
-);
-
-/** Fragment `database`, as the file states it. */
-export const DatabaseSection = Type.Object(
-  {
-    url: Type.Unsafe<string>({
-      ...secretNotation,
-      description: 'postgres:// URL of the login that writes the audit log and keeps approvals.',
-    }),
-    reader_url: Type.Unsafe<string>({
-      ...secretNotation,
-      description: 'postgres:// URL of the login that searches the audit log.',
-    }),
-    admin_url: Type.Optional(
-      Type.Unsafe<string>({
-        ...secretNotation,
-        description:
-          'postgres:// URL of a login that may migrate the database at start. Leave it out to migrate by hand.',
-      }),
-    ),
-    max_connections: Type.Integer({
-      minimum: 2,
-      maximum: 200,
-      default: 10,
-      description: 'Most connections per login.',
-    }),
-    connect_timeout: Type.Unsafe<number>({
-      ...durationNotation,
-      default: '2s',
-      description: 'Longest wait for a connection.',
-    }),
-    query_timeout: Type.Unsafe<number>({
-      ...durationNotation,
-      default: '10s',
-      description: 'Longest wait for one answer.',
-    }),
-  },
-  { additionalProperties: false, description: 'Postgres, which holds the audit log and the approvals.' },
-);
-
-/** Fragment `audit`. */
-export const AuditSection = Type.Object(
-  {
-    digest_key: Type.Unsafe<string>({
-      ...secretNotation,
-      description:
-        'Key, at least 32 characters, for the digests that stand in the log in place of delicate request fields.',
-    }),
-    digest_key_id: Type.String({
-      pattern: '^[a-z0-9-]{1,32}$',
-      default: 'k1',
-      description: 'Name of that key in the log. Change it together with the key.',
-    }),
-  },
-  { additionalProperties: false, description: 'The record of every call.' },
 );
 
 /** Fragment `log`: the process log, which is not the audit log. */

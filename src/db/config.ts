@@ -1,46 +1,40 @@
-import { type Static, Type } from 'typebox';
+import Type from 'typebox';
+import { durationNotation, secretNotation } from '../core/settings.ts';
 
-/** Settings section `database`. */
-export const databaseSettings = Type.Object(
+/** Fragment `database`. */
+export const DatabaseSettings = Type.Object(
   {
-    writerUrl: Type.String({
-      minLength: 1,
-      description:
-        'postgres:// URL of the login that appends to the audit log and keeps approvals. It must have the role ' +
-        'talosgate_writer and no other right.',
+    url: Type.Unsafe<string>({
+      ...secretNotation,
+      description: 'postgres:// URL of the login that writes the audit log and keeps approvals.',
     }),
-    readerUrl: Type.String({
-      minLength: 1,
-      description: 'postgres:// URL of the login that searches the audit log. It must have the role talosgate_reader.',
+    reader_url: Type.Unsafe<string>({
+      ...secretNotation,
+      description: 'postgres:// URL of the login that searches the audit log.',
     }),
-    adminUrl: Type.Optional(
-      Type.String({
-        minLength: 1,
+    admin_url: Type.Optional(
+      Type.Unsafe<string>({
+        ...secretNotation,
         description:
-          'postgres:// URL of a login that may create roles. When given, migrations are applied at start; when left out, ' +
-          'run "talosgate migrate" before.',
+          'postgres:// URL of a login that may migrate the database at start. Leave it out to migrate by hand.',
       }),
     ),
-    maxConnections: Type.Integer({
-      default: 10,
+    max_connections: Type.Integer({
       minimum: 2,
       maximum: 200,
-      description: 'Most connections per login and replica, not counting the two that the audit log holds.',
+      default: 10,
+      description: 'Most connections per login.',
     }),
-    connectTimeoutMs: Type.Integer({
-      default: 2_000,
-      minimum: 100,
-      maximum: 30_000,
-      description: 'Longest wait for a connection to the database, in milliseconds.',
+    connect_timeout: Type.Unsafe<number>({
+      ...durationNotation,
+      default: '2s',
+      description: 'Longest wait for a connection.',
     }),
-    queryTimeoutMs: Type.Integer({
-      default: 10_000,
-      minimum: 100,
-      maximum: 300_000,
-      description:
-        'Longest wait for one answer of the database, in milliseconds. Appends to the audit log have their own.',
+    query_timeout: Type.Unsafe<number>({
+      ...durationNotation,
+      default: '10s',
+      description: 'Longest wait for one answer.',
     }),
   },
   { additionalProperties: false, description: 'Postgres, which holds the audit log and the approvals.' },
 );
-export type DatabaseSettings = Static<typeof databaseSettings>;

@@ -1,9 +1,8 @@
 import { askForGrant } from '../approvals/ask.ts';
 import { bindCall } from '../approvals/binding.ts';
 import { holdForApproval } from '../approvals/hold.ts';
-import type { ApprovalTexts } from '../approvals/lines.ts';
 import { voidVotes } from '../approvals/quorum.ts';
-import type { ApprovalStore, NewApproval } from '../approvals/store.ts';
+import type { NewApproval } from '../approvals/store.ts';
 import type { Approval, ApprovalVote } from '../core/approval.ts';
 import { GateError } from '../core/gate-error.ts';
 import { encodeFrame } from '../core/grpc-frame.ts';
@@ -12,21 +11,7 @@ import type { RunningCall } from './calls.ts';
 import { principalOf, questionFor } from './decide-legs.ts';
 import { encodeResize, heldTerminal } from './held-debug.ts';
 import type { Leg } from './leg.ts';
-import type { Admitted, CallStages, Refusal, Step } from './stages.ts';
-
-/** What the door needs of approvals. */
-export interface Approvals {
-  readonly store: ApprovalStore;
-  readonly texts: ApprovalTexts;
-  readonly reasonRequired: boolean;
-}
-
-/** Legs that may go on, each that needs one with its grant. */
-export interface Granted {
-  readonly legs: readonly Leg[];
-  /** Frames to send after the first one: what the caller's terminal said of itself while it was held. */
-  readonly replay: readonly Buffer[];
-}
+import type { Admitted, CallStages, Granted, Refusal, Step } from './stages.ts';
 
 /**
  * Finds or waits for the grants that the legs need. A shell is held in the caller's terminal; every other call is told

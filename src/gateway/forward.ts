@@ -9,14 +9,13 @@ import type { RelayResult } from '../core/relay-result.ts';
 import { type Leg as FanOutLeg, fanOut } from '../upstream/fan-out.ts';
 import { type UpstreamHeaders, upstreamHeaders } from '../upstream/metadata.ts';
 import { relay } from '../upstream/relay.ts';
-import type { Granted } from './approvals.ts';
 import { actedFrom, outcomeRecord } from './call-records.ts';
 import type { RunningCall } from './calls.ts';
 import { denialText } from './decide-legs.ts';
 import { statusOf } from './grpc-status.ts';
 import type { Leg } from './leg.ts';
 import { refuse } from './respond.ts';
-import type { Admitted, CallStages } from './stages.ts';
+import type { Admitted, CallStages, Granted } from './stages.ts';
 
 /** How long the status of a call that changed or revealed something waits for its outcome to be durable, ms. */
 const outcomeHoldMs = 2000;

@@ -1,3 +1,5 @@
+import type { ApprovalTexts } from '../approvals/lines.ts';
+import type { ApprovalStore } from '../approvals/store.ts';
 import type { AuditLog } from '../audit/log.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { FieldDigest } from '../catalog/inspect-request.ts';
@@ -11,7 +13,6 @@ import type { RequestBody } from '../core/request-body.ts';
 import type { Route } from '../core/target.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Channels } from '../upstream/connections.ts';
-import type { Approvals } from './approvals.ts';
 import type { RunningCalls } from './calls.ts';
 import type { Leg } from './leg.ts';
 
@@ -54,3 +55,17 @@ export interface Refusal {
 
 /** The next thing to work with, or the end of the call. */
 export type Step<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+
+/** What the door needs of approvals. */
+export interface Approvals {
+  readonly store: ApprovalStore;
+  readonly texts: ApprovalTexts;
+  readonly reasonRequired: boolean;
+}
+
+/** Legs that may go on, each that needs one with its grant. */
+export interface Granted {
+  readonly legs: readonly Leg[];
+  /** Frames to send after the first one: what the caller's terminal said of itself while it was held. */
+  readonly replay: readonly Buffer[];
+}

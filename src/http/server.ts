@@ -3,14 +3,7 @@ import { createServer as createPlainServer, type RequestListener, type Server } 
 import { createServer as createTlsServer } from 'node:https';
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import Fastify, {
-  type FastifyBaseLogger,
-  type FastifyInstance,
-  LogController,
-  type RawReplyDefaultExpression,
-  type RawRequestDefaultExpression,
-  type RawServerDefault,
-} from 'fastify';
+import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 import { guardRoutes } from './access.ts';
 import type { HttpDependencies } from './dependencies.ts';
 import { toProblem } from './problem.ts';
@@ -18,6 +11,7 @@ import { approvalRoutes } from './routes/approvals.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { healthRoutes } from './routes/health.ts';
 import { policyRoutes } from './routes/policy.ts';
+import type { TypedServer } from './typed-server.ts';
 
 export interface HttpSettings {
   readonly host: string;
@@ -36,14 +30,6 @@ export interface HttpServer {
   /** Ends idle connections at once and waits for running requests. */
   close(): Promise<void>;
 }
-
-export type TypedServer = FastifyInstance<
-  RawServerDefault,
-  RawRequestDefaultExpression,
-  RawReplyDefaultExpression,
-  FastifyBaseLogger,
-  TypeBoxTypeProvider
->;
 
 /** Builds the web door. Fails when a route states no access level; see `access.ts`. */
 export async function createHttpServer(

@@ -6,7 +6,7 @@ import { GateError } from '../../core/gate-error.ts';
 import { type AccessSubject, principalOf, whereFrom } from '../access.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { type ApprovalBody, approvalSchema } from '../schemas.ts';
-import type { TypedServer } from '../server.ts';
+import type { TypedServer } from '../typed-server.ts';
 
 const idParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) });
 

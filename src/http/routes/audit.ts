@@ -7,7 +7,7 @@ import { grpcCodes } from '../../core/grpc.ts';
 import { principalOf } from '../access.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { type AuditEntryBody, auditEntrySchema } from '../schemas.ts';
-import type { TypedServer } from '../server.ts';
+import type { TypedServer } from '../typed-server.ts';
 
 const access = { kind: 'action', action: 'audit.read', risk: 'read', subject: () => ({ resource: 'audit' }) } as const;
 const text = (description: string) => Type.Optional(Type.String({ maxLength: 512, description }));

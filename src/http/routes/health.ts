@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { HttpDependencies } from '../dependencies.ts';
-import type { TypedServer } from '../server.ts';
+import type { TypedServer } from '../typed-server.ts';
 
 const access = { kind: 'public' } as const;
 

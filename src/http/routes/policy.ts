@@ -2,7 +2,7 @@ import { Type } from 'typebox';
 import { GateError } from '../../core/gate-error.ts';
 import { principalOf } from '../access.ts';
 import type { HttpDependencies } from '../dependencies.ts';
-import type { TypedServer } from '../server.ts';
+import type { TypedServer } from '../typed-server.ts';
 
 /** Who the caller is, and what the policy in force says about a question of their own. */
 export function policyRoutes(server: TypedServer, dependencies: HttpDependencies): void {
