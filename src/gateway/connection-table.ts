@@ -1,4 +1,5 @@
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { TLSSocket } from 'node:tls';
 import type { Peer } from '../core/authentication.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ListenerLimits } from './listener-limits.ts';
@@ -6,6 +7,7 @@ import type { ListenerLimits } from './listener-limits.ts';
 /** One TLS connection of a client. */
 export interface Connection {
   readonly session: ServerHttp2Session;
+  readonly socket: TLSSocket;
   readonly peer: Peer;
   /** Calls so far, and those under way. */
   calls: number;
@@ -14,10 +16,9 @@ export interface Connection {
   trusted: boolean;
   /** Clock.now() when the last call began or ended. */
   lastUsed: number;
+  /** True when the last sweep found nothing left to do on it. */
+  leaving: boolean;
 }
-
-/** How often idle connections are looked for, milliseconds. */
-const sweepMs = 5000;
 
 /** The open connections of the listener. Closes those that nobody uses. */
 export class ConnectionTable {
@@ -41,13 +42,14 @@ export class ConnectionTable {
     return sum;
   }
 
-  add(session: ServerHttp2Session, peer: Peer): Connection {
-    const connection = { session, peer, calls: 0, streams: 0, trusted: false, lastUsed: this.#clock.now() };
+  add(session: ServerHttp2Session, socket: TLSSocket, peer: Peer): Connection {
+    const lastUsed = this.#clock.now();
+    const connection = { session, socket, peer, calls: 0, streams: 0, trusted: false, lastUsed, leaving: false };
     this.#connections.set(session, connection);
     // One timer for all, running only while there is something to look at.
     this.#sweeper ??= setInterval(() => {
       this.#sweep();
-    }, sweepMs).unref();
+    }, this.#limits.sweepMs).unref();
     return connection;
   }
 
@@ -88,11 +90,27 @@ export class ConnectionTable {
     for (const { session } of this.#connections.values()) session.destroy();
   }
 
+  /** For what `destroyAll` has left behind: closes the sockets themselves. */
+  cutAll(): void {
+    for (const { socket } of this.#connections.values()) socket.destroy();
+  }
+
   #sweep(): void {
     const now = this.#clock.now();
-    for (const { session, streams, trusted, lastUsed } of this.#connections.values()) {
+    for (const connection of this.#connections.values()) {
+      const { session, streams, trusted, lastUsed } = connection;
       const idleMs = trusted ? this.#limits.idleMs : this.#limits.idleStrangerMs;
-      if (streams === 0 && now - lastUsed > idleMs && !session.closed) session.close();
+      if (session.destroyed || (session.closed && streams === 0)) this.#seeOff(connection);
+      else if (streams === 0 && now - lastUsed > idleMs) session.close();
     }
+  }
+
+  /**
+   * Node waits for the other end to close before it lets go of a socket, and loses track of one whose peer disappears
+   * while the session is destroyed. What is still there a sweep later is closed without asking.
+   */
+  #seeOff(connection: Connection): void {
+    if (connection.leaving) connection.socket.destroy();
+    connection.leaving = true;
   }
 }

@@ -27,6 +27,8 @@ export interface ListenerLimits {
   /** Milliseconds without a call after which a connection is closed: of strangers, and of callers once proved. */
   readonly idleStrangerMs: number;
   readonly idleMs: number;
+  /** How often idle connections are looked for. */
+  readonly sweepMs: number;
   /** Milliseconds that one request message may take to arrive. */
   readonly messageMs: number;
   /** Bytes that all calls together may hold in requests that are not passed on yet. */
@@ -52,6 +54,7 @@ export const defaultListenerLimits: ListenerLimits = {
   unknownProtocolMs: 1000,
   idleStrangerMs: 60_000,
   idleMs: 30 * 60_000,
+  sweepMs: 5000,
   messageMs: 30_000,
   requestMemory: 256 * 1024 * 1024,
   strangerStreamWindow: 65_535,

@@ -4,7 +4,8 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import type { Peer } from '../core/authentication.ts';
 import type { Clock } from '../core/clock.ts';
@@ -18,7 +19,7 @@ import { type ListenerTls, readPeer, secureOptions } from './listener-tls.ts';
 import { createMemoryBudget } from './memory-budget.ts';
 import { createRequestBody } from './request-body.ts';
 import { parseRequestHead } from './request-head.ts';
-import { refuseHttp } from './respond.ts';
+import { type HttpRefusal, refuseHttp } from './respond.ts';
 
 /** A gRPC call as it came in at the door, before anybody looked at who makes it. */
 export interface IncomingCall {
@@ -82,15 +83,19 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   let { clientCa } = options.tls;
   const server = createServer(options.tls, limits);
 
+  // Runs before Node makes the session, which shows its socket only through a proxy that cannot close it.
+  let socket: TLSSocket;
+  server.prependListener('secureConnection', secured => {
+    socket = secured;
+  });
   server.on('session', session => {
-    const socket = session.socket as TLSSocket;
     // Cannot happen with tickets off and no session store; if it ever does, nothing about the peer is certain.
     if (socket.isSessionReused()) {
       session.destroy();
       return;
     }
     const peer = readPeer(socket, asksForCertificates);
-    const connection = table.add(session, peer);
+    const connection = table.add(session, socket, peer);
     session.setLocalWindowSize(limits.connectionWindow);
     let cause: unknown;
     session.on('error', error => {
@@ -112,7 +117,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
       return;
     }
     table.opened(connection, stream);
-    const status = httpRefusal(headers);
+    const status = httpRefusal(headers, raw, limits.maxHeaderBytes);
     if (status !== undefined) {
       onEvent({ kind: 'not-grpc', peer: connection.peer, status });
       refuseHttp(stream, status);
@@ -146,10 +151,25 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     onEvent({ kind: 'dropped', address: data?.remoteAddress ?? '' });
   });
 
+  // Sockets in the middle of a handshake have no session yet.
+  const sockets = new Set<Socket>();
+  server.on('connection', connected => {
+    sockets.add(connected);
+    connected.once('close', () => sockets.delete(connected));
+  });
+
   const bound = await listen(server, options.address);
   const closed = new Promise<void>(resolve => {
     server.once('close', resolve);
   });
+  /** Ends everything; sockets get a moment to flush and are then cut, since some outlive their session. */
+  const cut = async (): Promise<void> => {
+    table.destroyAll();
+    await Promise.race([closed, delay(flushMs)]);
+    table.cutAll();
+    for (const handshaking of sockets) handshaking.destroy();
+    await closed;
+  };
   return {
     address: bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`,
     port: bound.port,
@@ -172,17 +192,18 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     drain: async graceMs => {
       server.close();
       table.retireAll();
-      await Promise.race([closed, new Promise(resolve => setTimeout(resolve, graceMs))]);
-      table.destroyAll();
-      await closed;
+      await Promise.race([closed, delay(graceMs)]);
+      await cut();
     },
     close: async () => {
       server.close();
-      table.destroyAll();
-      await closed;
+      await cut();
     },
   };
 }
+
+/** How long a closing socket may take to send what it has, milliseconds. */
+const flushMs = 100;
 
 type Server = ReturnType<typeof createSecureServer>;
 
@@ -228,11 +249,19 @@ function loadTls<T>(load: () => T): T {
 }
 
 /** PROTOCOL-HTTP2.md: gRPC is POST with a content type that begins with application/grpc; else 415. */
-function httpRefusal(headers: IncomingHttpHeaders): 405 | 415 | undefined {
+function httpRefusal(headers: IncomingHttpHeaders, raw: readonly string[], maxBytes: number): HttpRefusal | undefined {
+  if (headerListSize(raw) > maxBytes) return 431;
   if (headers[':method'] !== 'POST') return 405;
   const type = headers['content-type'];
   if (type === 'application/grpc') return undefined;
   return type !== undefined && /^application\/grpc(\+proto)?\s*(;|$)/.test(type) ? undefined : 415;
+}
+
+/** RFC 9113 section 6.5.2. Node holds the limit only against peers that have acknowledged our settings. */
+function headerListSize(raw: readonly string[]): number {
+  let size = raw.length * 16;
+  for (const text of raw) size += text.length;
+  return size;
 }
 
 async function listen(server: Server, address: string): Promise<AddressInfo> {

@@ -14,8 +14,11 @@ export function refuse(
   endWithStatus(stream, status, options);
 }
 
-/** Answers a request that is not gRPC with a bare HTTP status (PROTOCOL-HTTP2.md asks for 415 on a foreign type). */
-export function refuseHttp(stream: ServerHttp2Stream, status: 405 | 415): void {
+/** Wrong method, headers too large, foreign content type (PROTOCOL-HTTP2.md asks for 415). */
+export type HttpRefusal = 405 | 415 | 431;
+
+/** Answers a request that is not gRPC with a bare HTTP status. */
+export function refuseHttp(stream: ServerHttp2Stream, status: HttpRefusal): void {
   if (stream.destroyed || stream.closed) return;
   stream.respond({ ':status': status }, headersOnly);
   lingerThenClose(stream);

@@ -166,6 +166,7 @@ export async function connectH2(options: H2ClientOptions): Promise<H2Client> {
     settings: { enablePush: false, initialWindowSize: options.window ?? 2 * 1024 * 1024 },
     peerMaxConcurrentStreams: 2 ** 31,
     maxSessionMemory: 1000,
+    strictSingleValueFields: false,
   });
   await new Promise<void>((resolve, reject) => {
     session.once('error', reject);
