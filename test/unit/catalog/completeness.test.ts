@@ -54,6 +54,9 @@ const clean = (fields: string | undefined): string[] =>
     .filter(field => field !== '')
     .map(field => field.replace(/:.*$/, '').replaceAll(/#\d+/g, ''));
 
+/** Fields that may carry a secret and are shown on purpose, each with its reason in docs/decisions/. */
+const shownAllTheSame = new Set(['/machine.DebugService/ContainerRun spec.args']); // 0004
+
 describe('the catalog and the node API', () => {
   it('have the same 81 methods', () => {
     const ours = catalog.methods.map(method => method.path).sort();
@@ -87,6 +90,7 @@ describe('the catalog and the node API', () => {
       expect(policyFields).toEqual(clean(row['policy_fields']));
       const hidden = [...auditDigest, ...auditDrop];
       for (const secret of clean(row['secret_request_fields'])) {
+        if (shownAllTheSame.has(`${path} ${secret}`)) continue;
         expect(auditShow).not.toContain(secret);
         expect(hidden.some(entry => secret === entry || secret.startsWith(`${entry}.`))).toBe(true);
       }
