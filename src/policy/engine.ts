@@ -1,4 +1,4 @@
-import { type FSWatcher, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import type { Decide, PolicyQuestion } from '../core/decision.ts';
 import { GateError } from '../core/gate-error.ts';
 import type { ActionTable } from './actions.ts';
@@ -42,40 +42,56 @@ export interface PolicyEngineOptions {
 /** How long the folder must be quiet before it is read again, milliseconds: an editor writes in several steps. */
 const quiet = 100;
 
-/** Brings the policy into force. Rejects with GateError `bad-config` when there is none to run: it has no rules to fall back on. */
+/**
+ * Brings the policy into force. Rejects with GateError `bad-config` when there is none to run, since there are no older
+ * rules to go on with, and when the folder cannot be watched.
+ */
 export async function createPolicyEngine(options: PolicyEngineOptions): Promise<PolicyEngine> {
   const { directory, actions } = options;
-  const first = await loadPolicy(directory, actions);
-  options.onLoad(reportOf(first, undefined));
-  const refusal = refusalOf(first);
-  if (first.policy === undefined || refusal !== undefined) throw new GateError('bad-config', refusal ?? 'no policy');
-
-  let running: Policy = first.policy;
+  let running: Policy | undefined;
   const attempt = async (): Promise<PolicyLoad> => {
     const loaded = await loadPolicy(directory, actions);
-    const report = reportOf(loaded, running.revision);
-    if (report.ok && loaded.policy !== undefined) running = loaded.policy;
+    const report = reportOf(loaded, running?.revision);
+    if (report.ok) running = loaded.policy;
     options.onLoad(report);
     return report;
   };
-  // One after the other: a slow load must never overtake a later one.
+  // One after the other: a slow load must never overtake a later one. Whoever asks while one is waiting to start shares it.
   let last: Promise<unknown> = Promise.resolve();
+  let waiting: Promise<PolicyLoad> | undefined;
   const reload = () => {
-    const next = last.then(attempt);
+    if (waiting !== undefined) return waiting;
+    const next = last.then(() => {
+      waiting = undefined;
+      return attempt();
+    });
+    waiting = next;
     last = next.catch(() => undefined);
     return next;
   };
+  const close = async () => {
+    watcher?.close();
+    await last;
+  };
+  // Watched from before the first read on, so that no edit falls between the two.
   const watcher =
     options.watch === false ? undefined : watchFolder(directory, () => void reload().catch(() => undefined));
+  const first = await reload();
+  const refusal = first.ok ? watcher?.problem : first.error;
+  if (refusal !== undefined) {
+    await close();
+    throw new GateError('bad-config', refusal);
+  }
+  const inForce = (): Policy => {
+    if (running === undefined) throw new GateError('internal', 'no policy is in force');
+    return running;
+  };
   return {
-    decide: question => running.decide(question),
-    revision: () => running.revision,
-    explain: question => explainQuestion(running, actions, question),
+    decide: question => inForce().decide(question),
+    revision: () => inForce().revision,
+    explain: question => explainQuestion(inForce(), actions, question),
     reload,
-    close: async () => {
-      watcher?.close();
-      await last;
-    },
+    close,
   };
 }
 
@@ -99,19 +115,25 @@ function reportOf(loaded: LoadedFolder, running: string | undefined): PolicyLoad
   return error === undefined ? { ok: true, revision, files } : { ok: false, revision, files, running, error };
 }
 
-function watchFolder(directory: string, changed: () => void): { close(): void } {
+/** `problem` is set when the folder cannot be watched from the start. */
+function watchFolder(directory: string, changed: () => void): { close(): void; readonly problem: string | undefined } {
   let timer: NodeJS.Timeout | undefined;
-  const watcher: FSWatcher = watch(directory, { persistent: false }, () => {
+  const settle = () => {
     clearTimeout(timer);
     timer = setTimeout(changed, quiet);
     timer.unref();
-  });
-  // A folder that can no longer be watched is still read on demand; the rules in force stay.
-  watcher.on('error', () => watcher.close());
-  return {
-    close: () => {
+  };
+  try {
+    const watcher = watch(directory, { persistent: false }, settle);
+    // A folder that can no longer be watched is still read on demand; the rules in force stay.
+    watcher.on('error', () => watcher.close());
+    const close = () => {
       clearTimeout(timer);
       watcher.close();
-    },
-  };
+    };
+    return { close, problem: undefined };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'unknown reason';
+    return { close: () => undefined, problem: `the policy folder cannot be watched for changes: ${reason}` };
+  }
 }

@@ -146,6 +146,18 @@ describe('reload', () => {
     expect(loads.map(load => load.ok)).toEqual([true, false, false]);
   });
 
+  test('many at once become two loads: the one under way and one after it', async () => {
+    const folder = await folderWith({ 'a.csv': aliceReads });
+    const { engine, loads } = await start(folder);
+    const under = engine.reload();
+    await setImmediate();
+    await folder.write('a.csv', bobReads);
+    const after = await Promise.all(Array.from({ length: 20 }, () => engine.reload()));
+    expect(new Set([...after, await under]).size).toBeLessThanOrEqual(2);
+    expect(loads.length).toBeLessThanOrEqual(3);
+    expect(engine.decide(reads('bob')).effect).toBe('allow');
+  });
+
   test('the revision covers names and contents, comments included', async () => {
     const folder = await folderWith({ 'a.csv': aliceReads });
     const { engine } = await start(folder);
