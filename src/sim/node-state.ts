@@ -26,6 +26,7 @@ export function createNodeState(o: {
   readonly clock: Clock;
   readonly cluster: ClusterView;
   readonly power: Power;
+  readonly up: () => boolean;
 }): NodeState {
   const names = serviceNames(o.settings);
   const facts = { settings: o.settings, clock: o.clock };

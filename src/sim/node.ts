@@ -33,6 +33,8 @@ export interface NodeState {
   /** Values of the META partition by key. */
   readonly meta: Map<number, Uint8Array>;
   readonly power: Power;
+  /** True while the node answers. */
+  up(): boolean;
   /** Brings the resources up to date with everything else; after any change of state. */
   publish(): void;
   /** Changes the machine's stage and tells everybody who watches. */

@@ -51,7 +51,10 @@ export function createSimNode(o: {
     await server.start();
   };
   const power = createPower({ state: () => state, goDown, comeUp });
-  const state: NodeState = createNodeState({ settings, clock: o.clock, cluster, power });
+  const state: NodeState = createNodeState({
+    ...{ settings, clock: o.clock, cluster, power },
+    up: () => server.listening,
+  });
 
   const serveLocally = async (call: SimCall): Promise<void> => {
     const handle = handlers.get(call.path);

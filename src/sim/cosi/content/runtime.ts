@@ -36,7 +36,13 @@ const timeStatus = kind('TimeStatuses.v1alpha1.talos.dev', 'time.SyncController'
   epoch: [2, 'int'],
   syncDisabled: [3, 'bool'],
 });
-const extension = kind('ExtensionStatuses.runtime.talos.dev', 'runtime.ExtensionStatusController');
+const extension = kind('ExtensionStatuses.runtime.talos.dev', 'runtime.ExtensionStatusController', {
+  image: [1, 'string'],
+  metadata: [
+    2,
+    { message: { name: [1, 'string'], version: [2, 'string'], author: [3, 'string'], description: [4, 'string'] } },
+  ],
+});
 const kernelParameter = kind('KernelParamStatuses.runtime.talos.dev', 'runtime.KernelParamSpecController', {
   current: [1, 'string'],
   default: [2, 'string'],
