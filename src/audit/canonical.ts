@@ -4,7 +4,7 @@ import type { Proof } from '../core/principal.ts';
 import { cleanText } from './clean-text.ts';
 
 /** Version of the body's shape, in its member `v`. */
-export const schemaVersion = 1;
+const schemaVersion = 1;
 /** Longest body, in bytes. A record that would be longer loses its request and details, then more of its text. */
 export const maxBodyBytes = 16 * 1024;
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openSession } from './connection.ts';
 import { DatabaseError } from './database-error.ts';
 import type { Queryable } from './query.ts';
@@ -20,6 +21,8 @@ export interface Logins {
 export async function ensureLogins(adminUrl: string, logins: Logins): Promise<void> {
   const session = await openSession({ url: adminUrl, applicationName: 'talosgate logins' });
   try {
+    // Held until the session closes; keeps starters on one database apart.
+    await session.query(`SELECT pg_advisory_lock(hashtext('talosgate.migration'))`);
     await ensureLogin(session, logins.writer, 'talosgate_writer');
     await ensureLogin(session, logins.reader, 'talosgate_reader');
     await restrictDatabase(session);
@@ -43,7 +46,7 @@ export async function restrictDatabase(on: Queryable): Promise<void> {
     $do$`);
 }
 
-/** Another starter may make the same role, or change the same catalog row, at the same moment. */
+/** A starter on another database of the server may make the same role, or change the same catalog row, right now. */
 async function ensureLogin(on: Queryable, login: Login, role: string): Promise<void> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -52,6 +55,7 @@ async function ensureLogin(on: Queryable, login: Login, role: string): Promise<v
     } catch (thrown) {
       const raced = thrown instanceof DatabaseError && /already exists|concurrently|duplicate key/.test(thrown.message);
       if (!raced || attempt === 5) throw thrown;
+      await sleep(20 * attempt);
     }
   }
 }
