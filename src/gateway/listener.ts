@@ -227,6 +227,9 @@ function createServer(tls: ListenerTls, limits: ListenerLimits): Server {
       streamResetRate: limits.resetsPerSecond,
       // Replies of nodes are passed on as they are, repeated fields included.
       strictSingleValueFields: false,
+      // When strict, nghttp2 drops a field with a blank at either end without a word, and `node: "worker-1 "` would
+      // become a call without a node. request-head.ts refuses such values instead.
+      strictFieldWhitespaceValidation: false,
       settings: {
         maxConcurrentStreams: limits.maxConcurrentStreams,
         maxHeaderListSize: limits.maxHeaderBytes,

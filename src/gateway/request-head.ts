@@ -98,6 +98,7 @@ function single(seen: Seen, name: Single, value: string): void {
 /** Values that name something must be one value and not empty: a proxy on the way may have joined two with a comma. */
 function exact(seen: Seen, name: string, value: string): void {
   if (value === '') seen.problem ??= `header ${name} is empty`;
+  if (/^[ \t]|[ \t]$/.test(value)) seen.problem ??= `header ${name} begins or ends with a blank, leave it out`;
   if (value.includes(',')) {
     seen.problem ??=
       name === 'nodes'
