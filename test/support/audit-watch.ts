@@ -1,0 +1,55 @@
+import { createAuditReader } from '../../src/audit/query.ts';
+import type { AuditEntry } from '../../src/core/audit-entry.ts';
+import type { AuditKind, AuditRecord } from '../../src/core/audit-record.ts';
+import { createPool } from '../../src/db/pool.ts';
+import { until } from './until.ts';
+
+/** The audit log from the moment the watch was opened, or last moved on. */
+export interface AuditWatch {
+  /** Entries so far, in log order. */
+  entries(): Promise<readonly AuditEntry[]>;
+  /** Records so far, in log order. */
+  records(): Promise<readonly AuditRecord[]>;
+  /**
+   * Records once they are of these kinds, in any order; boots and policies are left out. Fails with what is there
+   * instead, also when there is more.
+   */
+  kinds(...kinds: AuditKind[]): Promise<readonly AuditRecord[]>;
+  /** Starts anew from here. */
+  moveOn(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const beside: readonly AuditKind[] = ['boot.open', 'boot.close', 'boot.lost', 'policy.activated', 'policy.refused'];
+
+/** Reads through the reader's login, as the audit API does. */
+export async function openAuditWatch(readerUrl: string): Promise<AuditWatch> {
+  const pool = createPool({ url: readerUrl, max: 2 });
+  const reader = createAuditReader(pool);
+  let after = (await reader.last()) ?? '-1';
+  const entries = (): Promise<readonly AuditEntry[]> => reader.list({}, { limit: 1000, after });
+  const records = async (): Promise<AuditRecord[]> => (await entries()).map(entry => entry.record);
+  return {
+    entries,
+    records,
+    kinds: async (...kinds) => {
+      const wanted = kinds.toSorted().join(' ');
+      const relevant = async (): Promise<AuditRecord[]> =>
+        (await records()).filter(record => !beside.includes(record.kind));
+      // Outcomes of reads are written without anybody waiting for them.
+      await until(
+        async () =>
+          (await relevant())
+            .map(record => record.kind)
+            .toSorted()
+            .join(' ') === wanted,
+        async () => `wanted ${wanted}; have ${JSON.stringify(await relevant(), undefined, 1)}`,
+      );
+      return await relevant();
+    },
+    moveOn: async () => {
+      after = (await reader.last()) ?? '-1';
+    },
+    close: () => pool.close(),
+  };
+}
