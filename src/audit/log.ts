@@ -163,7 +163,7 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
 
   try {
     await presence.begin();
-    await submit([{ kind: 'boot.open', details: { replica } }], true)[1];
+    await within(...submit([{ kind: 'boot.open', details: { replica } }], true), budgetMs, undefined);
   } catch (error) {
     await presence.close();
     await committer.close();
@@ -198,7 +198,10 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
           report('the last record of this boot could not be written', error);
         });
       } else {
-        report(`${intake.records} audit records could not be written before the end`, breaker.reason);
+        report(
+          `${intake.records + committer.inFlight} audit records could not be written before the end`,
+          breaker.reason,
+        );
       }
       await committer.close();
       await presence.close();
