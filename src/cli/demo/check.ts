@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmptySchema } from '@bufbuild/protobuf/wkt';
+import { parse, parseDocument } from 'yaml';
 import { DataSchema } from '../../gen/common/common_pb.js';
 import { GetRequestSchema, GetResponseSchema } from '../../gen/cosi/resource/state_pb.js';
 import {
@@ -156,14 +157,14 @@ async function applyConfig(client: DemoClient, node: string, code: number, text 
 
 /** Changes a kernel setting as talosctl edit does: reads the configuration, writes it back, and looks again. */
 async function applyAndSee(demo: DemoEndpoints, client: DemoClient): Promise<Result> {
-  const before = yamlOf(await machineConfig(client, demo.worker));
+  const config = parseDocument(configOf(await machineConfig(client, demo.worker)));
   const marker = String(Date.now());
-  const setting = `  sysctls:\n    kernel.talosgate_check: "${marker}"\n`;
-  const after = before.replace(/^machine:\n/m, `machine:\n${setting}`);
+  config.setIn(['machine', 'sysctls', 'kernel.talosgate_check'], marker);
+  const after = config.toString();
   const result = await applyConfig(client, demo.worker, 0, after);
   const direct = new DemoClient(demo.workerDial, demo.people.direct);
   try {
-    const there = yamlOf(await machineConfig(direct, demo.worker)).includes(marker);
+    const there = configOf(await machineConfig(direct, demo.worker)).includes(marker);
     const seen = there ? 'the node has it' : 'but the node does not have it';
     return { ok: result.ok && there, outcome: `${result.outcome}, ${seen}` };
   } finally {
@@ -171,8 +172,9 @@ async function applyAndSee(demo: DemoEndpoints, client: DemoClient): Promise<Res
   }
 }
 
-function yamlOf(answer: Answer<{ resource?: { spec?: { yamlSpec: string } } }>): string {
-  return answer.replies[0]?.resource?.spec?.yamlSpec ?? '';
+/** The configuration inside the resource: its YAML form is one text, which holds the documents. */
+function configOf(answer: Answer<{ resource?: { spec?: { yamlSpec: string } } }>): string {
+  return String(parse(answer.replies[0]?.resource?.spec?.yamlSpec ?? '') ?? '');
 }
 
 async function unknownMethod(client: DemoClient, node: string): Promise<Result> {
