@@ -11,8 +11,8 @@ export interface AuditWatch {
   /** Records so far, in log order. */
   records(): Promise<readonly AuditRecord[]>;
   /**
-   * Records once they are of these kinds, in any order; boots and policies are left out. Fails with what is there
-   * instead, also when there is more.
+   * Records once they are of these kinds, in any order; boots, policies and ends of calls that began before are left
+   * out. Fails with what is there instead, also when there is more.
    */
   kinds(...kinds: AuditKind[]): Promise<readonly AuditRecord[]>;
   /** Starts anew from here. */
@@ -34,8 +34,13 @@ export async function openAuditWatch(readerUrl: string): Promise<AuditWatch> {
     records,
     kinds: async (...kinds) => {
       const wanted = kinds.toSorted().join(' ');
-      const relevant = async (): Promise<AuditRecord[]> =>
-        (await records()).filter(record => !beside.includes(record.kind));
+      const relevant = async (): Promise<AuditRecord[]> => {
+        const all = await records();
+        const begun = new Set(all.flatMap(record => (record.kind === 'call.intent' ? [record.callId] : [])));
+        return all.filter(
+          ({ kind, callId }) => !beside.includes(kind) && (kind !== 'call.outcome' || begun.has(callId)),
+        );
+      };
       // Outcomes of reads are written without anybody waiting for them.
       await until(
         async () =>
