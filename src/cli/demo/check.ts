@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmptySchema } from '@bufbuild/protobuf/wkt';
-import { parse, parseDocument } from 'yaml';
+import { parse, parseAllDocuments } from 'yaml';
 import { DataSchema } from '../../gen/common/common_pb.js';
 import { GetRequestSchema, GetResponseSchema } from '../../gen/cosi/resource/state_pb.js';
 import {
@@ -157,10 +157,12 @@ async function applyConfig(client: DemoClient, node: string, code: number, text 
 
 /** Changes a kernel setting as talosctl edit does: reads the configuration, writes it back, and looks again. */
 async function applyAndSee(demo: DemoEndpoints, client: DemoClient): Promise<Result> {
-  const config = parseDocument(configOf(await machineConfig(client, demo.worker)));
+  const documents = parseAllDocuments(configOf(await machineConfig(client, demo.worker)));
   const marker = String(Date.now());
-  config.setIn(['machine', 'sysctls', 'kernel.talosgate_check'], marker);
-  const after = config.toString();
+  for (const document of documents) {
+    if (document.has('machine')) document.setIn(['machine', 'sysctls', 'kernel.talosgate_check'], marker);
+  }
+  const after = documents.map(String).join('---\n');
   const result = await applyConfig(client, demo.worker, 0, after);
   const direct = new DemoClient(demo.workerDial, demo.people.direct);
   try {
