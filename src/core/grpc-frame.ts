@@ -10,6 +10,8 @@ export interface Frame {
 /** Length of the prefix before each message: one flag byte, four length bytes. */
 export const framePrefixBytes = 5;
 
+const nothing = Buffer.alloc(0);
+
 /** Length-prefixes a message, uncompressed unless said. */
 export function encodeFrame(payload: Uint8Array, compressed = false): Buffer {
   const out = Buffer.allocUnsafe(framePrefixBytes + payload.length);
@@ -27,7 +29,7 @@ export function encodeFrame(payload: Uint8Array, compressed = false): Buffer {
 export class FrameSplitter {
   readonly #limit: number;
   /** Start of an incomplete message. Grows by doubling, so that one-byte chunks cost no more than large ones. */
-  #held: Buffer = Buffer.alloc(0);
+  #held: Buffer = nothing;
   #size = 0;
 
   constructor(limit: number = maxMessageBytes) {
@@ -62,7 +64,7 @@ export class FrameSplitter {
   /** Hands back, and forgets, what is held of an incomplete message: its prefix and part of its payload. */
   drain(): Buffer {
     const rest = this.#held.subarray(0, this.#size);
-    this.#held = Buffer.alloc(0);
+    this.#held = nothing;
     this.#size = 0;
     return rest;
   }

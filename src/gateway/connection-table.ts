@@ -67,7 +67,7 @@ export class ConnectionTable {
   opened(connection: Connection, stream: ServerHttp2Stream): void {
     connection.calls++;
     connection.streams++;
-    stream.once('close', () => {
+    stream.on('close', () => {
       connection.streams--;
       connection.lastUsed = this.#clock.now();
     });

@@ -110,7 +110,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
 
   const onStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]): void => {
     // Errors of a stream are told by its closing; without a listener they would end the process.
-    stream.on('error', () => undefined);
+    stream.on('error', ignore);
     const connection = stream.session === undefined ? undefined : table.get(stream.session as ServerHttp2Session);
     if (connection === undefined) {
       stream.destroy();
@@ -204,6 +204,10 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
 
 /** How long a closing socket may take to send what it has, milliseconds. */
 const flushMs = 100;
+
+function ignore(): void {
+  // Nothing to do.
+}
 
 type Server = ReturnType<typeof createSecureServer>;
 

@@ -32,8 +32,9 @@ const unchargedBytes = 16 * 1024;
 const halfCloseMs = 25;
 
 interface Waiting {
-  readonly resolve: (frame: Frame | undefined) => void;
+  readonly resolve: (payload: Buffer | undefined | Promise<Buffer>) => void;
   readonly reject: (error: GateError) => void;
+  readonly timer: NodeJS.Timeout;
 }
 
 class StreamBody implements RequestBody {
@@ -41,17 +42,18 @@ class StreamBody implements RequestBody {
   /** Unary and server-streaming: the request is one message and then the end. */
   readonly #whole: boolean;
   readonly #splitter = new FrameSplitter();
-  #queue: Frame[] = [];
+  readonly #queue: Frame[] = [];
   #listening = false;
   #halfClosed = false;
   #failure: GateError | undefined;
-  #first = true;
+  /** Messages that were asked for. */
+  #asked = 0;
   #paused = false;
   #waiting: Waiting | undefined;
   #sink: RequestBodySink | undefined;
+  /** Bytes of messages that were not passed on yet, and how many of them are charged to the budget. */
   #held = 0;
   #charged = 0;
-  #releases = false;
 
   constructor(options: RequestBodyOptions) {
     this.#o = options;
@@ -68,18 +70,27 @@ class StreamBody implements RequestBody {
     return payload;
   }
 
-  async readNext(signal?: AbortSignal): Promise<Buffer | undefined> {
-    const frame = await this.#next(signal);
-    this.#first = false;
-    return frame?.compressed === true ? await this.#inflate(frame) : frame?.payload;
+  readNext(signal?: AbortSignal): Promise<Buffer | undefined> {
+    const { readTimeoutMs } = this.#o;
+    this.#asked++;
+    // What was read before is no longer ours to account for.
+    if (this.#held > 0) this.#discharge(this.#held - this.#unread());
+    const read = new Promise<Buffer | undefined>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#fail(new GateError('deadline-exceeded', `no whole message arrived within ${readTimeoutMs} ms`));
+      }, readTimeoutMs);
+      this.#waiting = { resolve, reject, timer };
+    });
+    if (this.#o.stream.aborted || this.#o.stream.destroyed) this.#fail(callerGone());
+    else if (!this.#settle()) this.#flow();
+    return signal === undefined ? read : this.#unlessAborted(read, signal);
   }
 
   start(sink: RequestBodySink): void {
     this.#sink = sink;
     for (const frame of this.#queue) sink.data(encodeFrame(frame.payload, frame.compressed));
-    this.#queue = [];
-    const rest = this.#splitter.drain();
-    if (rest.length > 0) sink.data(rest);
+    this.#queue.length = 0;
+    if (this.#splitter.pending > 0) sink.data(this.#splitter.drain());
     this.#release();
     if (this.#halfClosed) sink.end();
     else this.#flow();
@@ -95,53 +106,17 @@ class StreamBody implements RequestBody {
     this.#o.stream.resume();
   }
 
-  /** Charges for the largest possible message until the real size is known, so that bombs cannot add up either. */
-  async #inflate(frame: Frame): Promise<Buffer> {
-    this.#charge(maxMessageBytes);
-    const payload = await decompressFrame(frame, this.#o.encoding);
-    this.#discharge(maxMessageBytes - payload.length);
-    return payload;
-  }
-
-  #next(signal: AbortSignal | undefined): Promise<Frame | undefined> {
-    const { stream, readTimeoutMs } = this.#o;
-    // What was read before is no longer ours to account for.
-    const kept = this.#queue.reduce((sum, frame) => sum + frame.payload.length, this.#splitter.pending);
-    this.#discharge(this.#held - kept);
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#fail(new GateError('deadline-exceeded', `no whole message arrived within ${readTimeoutMs} ms`));
-      }, readTimeoutMs);
-      const onGone = (): void => {
-        this.#fail(new GateError('cancelled', 'the caller went away'));
-      };
-      const onAbort = (): void => {
-        this.#fail(GateError.from(signal?.reason));
-      };
-      const settle = (): void => {
-        this.#waiting = undefined;
-        clearTimeout(timer);
-        stream.off('aborted', onGone);
-        stream.off('close', onGone);
-        signal?.removeEventListener('abort', onAbort);
-      };
-      this.#waiting = {
-        resolve: frame => {
-          settle();
-          resolve(frame);
-        },
-        reject: error => {
-          settle();
-          reject(error);
-        },
-      };
-      stream.on('aborted', onGone);
-      stream.on('close', onGone);
-      signal?.addEventListener('abort', onAbort);
-      if (signal?.aborted === true) onAbort();
-      else if (stream.aborted || stream.destroyed) onGone();
-      if (!this.#settle()) this.#flow();
-    });
+  async #unlessAborted(read: Promise<Buffer | undefined>, signal: AbortSignal): Promise<Buffer | undefined> {
+    const onAbort = (): void => {
+      this.#fail(GateError.from(signal.reason));
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort);
+    try {
+      return await read;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   #flow(): void {
@@ -158,6 +133,10 @@ class StreamBody implements RequestBody {
             this.#onEnd();
           }, halfCloseMs);
       });
+      stream.on('close', () => {
+        if (this.#waiting !== undefined) this.#fail(callerGone());
+        this.#release();
+      });
     }
     if (!this.#paused) stream.resume();
   }
@@ -171,7 +150,7 @@ class StreamBody implements RequestBody {
     if (this.#failure !== undefined) return;
     try {
       this.#charge(chunk.length);
-      this.#queue.push(...this.#splitter.push(chunk));
+      for (const frame of this.#splitter.push(chunk)) this.#queue.push(frame);
     } catch (error) {
       this.#fail(GateError.from(error));
       return;
@@ -192,23 +171,30 @@ class StreamBody implements RequestBody {
     const waiting = this.#waiting;
     if (waiting === undefined) return true;
     const failure = this.#failure ?? this.#misfit();
-    if (failure !== undefined) {
+    if (failure === undefined) {
+      const complete = this.#halfClosed || (this.#queue.length > 0 && !(this.#whole && this.#asked === 1));
+      if (!complete) return false;
+    }
+    clearTimeout(waiting.timer);
+    this.#waiting = undefined;
+    if (failure === undefined) {
+      const frame = this.#queue.shift();
+      waiting.resolve(frame?.compressed === true ? this.#inflate(frame) : frame?.payload);
+    } else {
       this.#failure = failure;
       this.#release();
       waiting.reject(failure);
-    } else if (this.#halfClosed || (this.#queue.length > 0 && !(this.#whole && this.#first))) {
-      waiting.resolve(this.#queue.shift());
-    } else {
-      return false;
     }
     return true;
   }
 
   /** What is wrong with the request as far as it has come. */
   #misfit(): GateError | undefined {
-    const surplus = this.#queue.length + (this.#splitter.pending > 0 ? 1 : 0) > 1;
-    if (this.#whole && surplus) return new GateError('bad-request', 'the method takes one message, more were sent');
-    if (this.#halfClosed && this.#queue.length === 0 && this.#splitter.pending > 0) {
+    const partial = this.#splitter.pending > 0;
+    if (this.#whole && this.#queue.length + (partial ? 1 : 0) > 1) {
+      return new GateError('bad-request', 'the method takes one message, more were sent');
+    }
+    if (this.#halfClosed && this.#queue.length === 0 && partial) {
       return new GateError('malformed-frame', 'the request ends in the middle of a message');
     }
     return undefined;
@@ -219,33 +205,51 @@ class StreamBody implements RequestBody {
     this.#settle();
   }
 
+  /** Charges for the largest possible message until the real size is known, so that bombs cannot add up either. */
+  async #inflate(frame: Frame): Promise<Buffer> {
+    this.#charge(maxMessageBytes);
+    let size = 0;
+    try {
+      const payload = await decompressFrame(frame, this.#o.encoding);
+      size = payload.length;
+      return payload;
+    } finally {
+      this.#discharge(maxMessageBytes - size);
+    }
+  }
+
+  #unread(): number {
+    let bytes = this.#splitter.pending;
+    for (const frame of this.#queue) bytes += frame.payload.length;
+    return bytes;
+  }
+
   #charge(bytes: number): void {
+    const due = this.#held + bytes - this.#charged;
+    if (this.#held + bytes > unchargedBytes && due > 0) {
+      // A stream that is gone has no listener left to give anything back.
+      if (this.#o.stream.destroyed) throw callerGone();
+      if (!this.#o.budget.take(due)) {
+        throw new GateError('overloaded', 'talosgate holds too many large requests at the moment, try again');
+      }
+      this.#charged += due;
+    }
     this.#held += bytes;
-    const due = this.#held - this.#charged;
-    if (this.#held <= unchargedBytes || due <= 0) return;
-    if (!this.#o.budget.take(due)) {
-      throw new GateError('overloaded', 'talosgate holds too many large requests at the moment, try again');
-    }
-    if (!this.#releases) {
-      this.#releases = true;
-      this.#o.stream.once('close', () => {
-        this.#release();
-      });
-    }
-    this.#charged += due;
   }
 
   #discharge(bytes: number): void {
-    this.#held -= bytes;
-    const surplus = Math.min(this.#charged, this.#charged - this.#held);
+    this.#held = Math.max(0, this.#held - bytes);
+    const surplus = this.#charged - this.#held;
     if (surplus <= 0) return;
     this.#o.budget.give(surplus);
     this.#charged -= surplus;
   }
 
   #release(): void {
-    this.#o.budget.give(this.#charged);
-    this.#charged = 0;
-    this.#held = 0;
+    this.#discharge(this.#held);
   }
+}
+
+function callerGone(): GateError {
+  return new GateError('cancelled', 'the caller went away');
 }

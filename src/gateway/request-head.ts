@@ -8,20 +8,18 @@ import type { ParsedHead } from '../core/request-head.ts';
  * once is refused when it is repeated or joined by a comma. Everything else a client sends is ignored.
  */
 export function parseRequestHead(rawHeaders: readonly string[]): ParsedHead {
-  const seen: Seen = { singles: {}, nodes: [], acceptEncoding: [], forbidden: [], problem: undefined };
+  const seen = new Seen();
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     // HTTP/2 allows lower case only; lowering again costs nothing and keeps this right for any source of headers.
     note(seen, (rawHeaders[i] ?? '').toLowerCase(), rawHeaders[i + 1] ?? '');
   }
-  const { singles } = seen;
-  const path = singles[':path'] ?? '';
-  const userAgent = singles['user-agent'];
-  const timeoutMs = parseGrpcTimeout(singles['grpc-timeout']);
-  const context = singles.context ?? singles.cluster;
+  const timeoutMs = parseGrpcTimeout(seen['grpc-timeout']);
   if (timeoutMs === 'malformed') seen.problem ??= 'header grpc-timeout is not a number of up to 8 digits and a unit';
-  if (singles.context !== undefined && singles.cluster !== undefined && singles.context !== singles.cluster) {
+  if (seen.context !== undefined && seen.cluster !== undefined && seen.context !== seen.cluster) {
     seen.problem ??= 'headers context and cluster name different clusters';
   }
+  const path = seen[':path'] ?? '';
+  const userAgent = seen['user-agent'];
   if (seen.problem !== undefined || timeoutMs === 'malformed') {
     return { ok: false, path, userAgent, error: new GateError('bad-request', seen.problem ?? 'malformed headers') };
   }
@@ -30,34 +28,36 @@ export function parseRequestHead(rawHeaders: readonly string[]): ParsedHead {
     path,
     userAgent,
     timeoutMs,
-    encoding: singles['grpc-encoding'] === 'identity' ? undefined : singles['grpc-encoding'],
+    encoding: seen['grpc-encoding'] === 'identity' ? undefined : seen['grpc-encoding'],
     acceptEncoding: seen.acceptEncoding,
-    node: singles.node,
+    node: seen.node,
     nodes: seen.nodes,
-    context,
-    authorization: singles.authorization,
+    context: seen.context ?? seen.cluster,
+    authorization: seen.authorization,
     forbidden: seen.forbidden,
   };
 }
 
-type Single =
-  | ':path'
-  | 'content-type'
-  | 'user-agent'
-  | 'grpc-timeout'
-  | 'grpc-encoding'
-  | 'node'
-  | 'context'
-  | 'cluster'
-  | 'authorization';
+const none: readonly string[] = Object.freeze([]);
 
-interface Seen {
-  readonly singles: Partial<Record<Single, string>>;
-  readonly nodes: string[];
-  readonly acceptEncoding: string[];
-  readonly forbidden: string[];
-  problem: string | undefined;
+/** What was found so far. Every call makes one, so its fields are laid out once and lists are made when needed. */
+class Seen {
+  ':path': string | undefined = undefined;
+  'content-type': string | undefined = undefined;
+  'user-agent': string | undefined = undefined;
+  'grpc-timeout': string | undefined = undefined;
+  'grpc-encoding': string | undefined = undefined;
+  node: string | undefined = undefined;
+  context: string | undefined = undefined;
+  cluster: string | undefined = undefined;
+  authorization: string | undefined = undefined;
+  nodes: readonly string[] = none;
+  acceptEncoding: readonly string[] = none;
+  forbidden: readonly string[] = none;
+  problem: string | undefined = undefined;
 }
+
+type Single = Exclude<keyof Seen, 'nodes' | 'acceptEncoding' | 'forbidden' | 'problem'>;
 
 function note(seen: Seen, name: string, value: string): void {
   switch (name) {
@@ -77,22 +77,22 @@ function note(seen: Seen, name: string, value: string): void {
       break;
     case 'nodes':
       exact(seen, name, value);
-      seen.nodes.push(value);
+      seen.nodes = [...seen.nodes, value];
       break;
     case 'grpc-accept-encoding':
-      for (const encoding of value.split(',')) seen.acceptEncoding.push(encoding.trim());
+      seen.acceptEncoding = [...seen.acceptEncoding, ...value.split(',').map(encoding => encoding.trim())];
       break;
     case 'talos-role':
     case 'proxyfrom':
-      if (!seen.forbidden.includes(name)) seen.forbidden.push(name);
+      if (!seen.forbidden.includes(name)) seen.forbidden = [...seen.forbidden, name];
       break;
     default:
   }
 }
 
 function single(seen: Seen, name: Single, value: string): void {
-  if (seen.singles[name] !== undefined) seen.problem ??= `header ${name} is repeated, it may stand only once`;
-  else seen.singles[name] = value;
+  if (seen[name] !== undefined) seen.problem ??= `header ${name} is repeated, it may stand only once`;
+  else seen[name] = value;
 }
 
 /** Values that name something must be one value and not empty: a proxy on the way may have joined two with a comma. */

@@ -5,6 +5,9 @@ import type { UpstreamHeaders } from './metadata.ts';
 export interface Channel {
   readonly cluster: string;
   readonly node: string;
-  /** Opens a stream. Throws GateError `upstream-unavailable` when the connection has gone since it was acquired. */
-  open(headers: UpstreamHeaders, endStream: boolean): ClientHttp2Stream;
+  /**
+   * Opens a stream; `onClose` is called when it has closed, for whatever reason. Throws GateError
+   * `upstream-unavailable` when the connection has gone since it was acquired.
+   */
+  open(headers: UpstreamHeaders, onClose: () => void): ClientHttp2Stream;
 }

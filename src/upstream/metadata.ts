@@ -1,9 +1,7 @@
 // Metadata for nodes is built here from nothing, never copied from a caller: apid honours `talos-role`, `proxyfrom`,
 // `node` and `nodes`, and writes what it gets into its log.
-import type { OutgoingHttpHeaders } from 'node:http2';
-
-/** A complete header block for a node. Made only by `upstreamHeaders`. */
-export type UpstreamHeaders = OutgoingHttpHeaders;
+/** A complete header block for a node as a raw list: name, value, name, value. Made only by `upstreamHeaders`. */
+export type UpstreamHeaders = readonly string[];
 
 export interface UpstreamCall {
   readonly path: string;
@@ -27,20 +25,15 @@ const userAgent = 'talosgate/0.1.0';
  * by commas would be one unknown role.
  */
 export function upstreamHeaders(call: UpstreamCall): UpstreamHeaders {
-  const headers: OutgoingHttpHeaders = {
-    ':method': 'POST',
-    ':scheme': 'https',
-    ':authority': call.authority,
-    ':path': call.path,
-    'content-type': 'application/grpc',
-    te: 'trailers',
-    'user-agent': userAgent,
-    'x-talosgate-call-id': call.callId,
-  };
-  if (call.roles.length > 0) headers['talos-role'] = call.roles.length === 1 ? call.roles[0] : [...call.roles];
-  if (call.timeoutMs !== undefined) headers['grpc-timeout'] = formatGrpcTimeout(call.timeoutMs);
-  if (call.encoding === 'gzip') headers['grpc-encoding'] = 'gzip';
-  if (call.acceptEncoding?.includes('gzip') === true) headers['grpc-accept-encoding'] = 'identity,gzip';
+  const headers = [
+    ...[':method', 'POST', ':scheme', 'https', ':authority', call.authority, ':path', call.path],
+    ...['content-type', 'application/grpc', 'te', 'trailers', 'user-agent', userAgent],
+    ...['x-talosgate-call-id', call.callId],
+  ];
+  for (const role of call.roles) headers.push('talos-role', role);
+  if (call.timeoutMs !== undefined) headers.push('grpc-timeout', formatGrpcTimeout(call.timeoutMs));
+  if (call.encoding === 'gzip') headers.push('grpc-encoding', 'gzip');
+  if (call.acceptEncoding?.includes('gzip') === true) headers.push('grpc-accept-encoding', 'identity,gzip');
   return headers;
 }
 

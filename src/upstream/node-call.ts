@@ -42,7 +42,9 @@ export class NodeCall {
   constructor(channel: Channel, headers: UpstreamHeaders, events: NodeCallEvents) {
     this.#node = channel.node;
     this.#events = events;
-    const stream = channel.open(headers, false);
+    const stream = channel.open(headers, () => {
+      this.#onClose();
+    });
     this.#stream = stream;
     (stream as NodeJS.EventEmitter).on('response', (...[headers, flags, raw]: HeaderBlock) => {
       this.#onResponse(headers, flags, raw);
@@ -51,10 +53,7 @@ export class NodeCall {
       this.#trailers = raw;
     });
     // The cause of an error is told by what is missing when the stream closes.
-    stream.on('error', () => undefined);
-    stream.on('close', () => {
-      this.#onClose();
-    });
+    stream.on('error', ignore);
   }
 
   /** Sends request bytes. False: wait for `onNodeDrain`. What comes after the end of the call is dropped. */
@@ -141,6 +140,10 @@ export class NodeCall {
     const message = `node ${this.#node}: ${what}`;
     this.#events.onNodeEnd({ by: 'loss', status: { code: grpcCodes.UNAVAILABLE, message } });
   }
+}
+
+function ignore(): void {
+  // Nothing to do.
 }
 
 /** RFC 9113 section 7, in order of the codes from 0. */

@@ -17,6 +17,8 @@ const keepAliveMs = 10_000;
 
 const unlimited = 2 ** 32 - 1;
 
+const requestOptions = { endStream: false } as const;
+
 /**
  * Dials a node and resolves when its HTTP/2 settings have arrived, so that a host which only accepts connections does
  * not count. The certificate must name one of the target's identities, whatever address was dialled. Rejects with
@@ -95,14 +97,15 @@ export class NodeSession implements Channel {
     return this.#streams < (this.session.remoteSettings.maxConcurrentStreams ?? unlimited);
   }
 
-  open(headers: UpstreamHeaders, endStream: boolean): ClientHttp2Stream {
+  open(headers: UpstreamHeaders, onClose: () => void): ClientHttp2Stream {
     if (this.session.closed || this.session.destroyed) {
       throw new GateError('upstream-unavailable', `node ${this.node}: the connection has just been closed`);
     }
-    const stream = this.session.request(headers, { endStream });
+    const stream = this.session.request(headers, requestOptions);
     this.#streams++;
-    stream.once('close', () => {
+    stream.on('close', () => {
       this.#streams--;
+      onClose();
     });
     return stream;
   }

@@ -13,18 +13,28 @@ const ofOneHop = new Set([
 ]);
 
 /**
- * Header fields of a node that the caller may see: all but pseudo fields and those of one hop, values untouched,
- * repeated fields kept apart.
+ * Response header fields of a node that the caller may see, as a raw list that begins with `:status`: all but those of
+ * one hop and `drop`, values untouched, repeated fields kept apart.
  */
-export function passingHeaders(raw: readonly string[]): OutgoingHttpHeaders {
-  const out: OutgoingHttpHeaders = Object.create(null) as OutgoingHttpHeaders;
+export function passingHeaders(raw: readonly string[], drop?: string): string[] {
+  const out = [':status', '200'];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] ?? '';
-    if (name.startsWith(':') || ofOneHop.has(name)) continue;
+    if (name !== drop && passes(name)) out.push(name, raw[i + 1] ?? '');
+  }
+  return out;
+}
+
+/** The same for trailers, which Node takes only as an object. */
+export function passingTrailers(raw: readonly string[]): OutgoingHttpHeaders {
+  const out: OutgoingHttpHeaders = {};
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] ?? '';
+    // A second content type is refused by Node and helps nobody.
+    if (!passes(name) || (name === 'content-type' && Object.hasOwn(out, name))) continue;
     const value = raw[i + 1] ?? '';
-    const before = out[name];
+    const before = Object.hasOwn(out, name) ? out[name] : undefined;
     if (before === undefined) out[name] = value;
-    else if (name === 'content-type') continue;
     else if (Array.isArray(before)) before.push(value);
     else out[name] = [String(before), value];
   }
@@ -35,4 +45,8 @@ export function passingHeaders(raw: readonly string[]): OutgoingHttpHeaders {
 export function rawValue(raw: readonly string[], name: string): string | undefined {
   for (let i = 0; i + 1 < raw.length; i += 2) if (raw[i] === name) return raw[i + 1];
   return undefined;
+}
+
+function passes(name: string): boolean {
+  return !name.startsWith(':') && !ofOneHop.has(name);
 }

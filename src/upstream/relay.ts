@@ -12,7 +12,7 @@ import { watchDeadline } from './deadline.ts';
 import { GuardedFlow, type InspectMessage } from './guarded-flow.ts';
 import type { UpstreamHeaders } from './metadata.ts';
 import { NodeCall, type NodeCallEvents, type NodeEnd } from './node-call.ts';
-import { passingHeaders, rawValue } from './passing-headers.ts';
+import { passingHeaders, passingTrailers, rawValue } from './passing-headers.ts';
 import { endWithStatus, endWithTrailers, streamedReply } from './reply.ts';
 import { Valve, waits } from './valve.ts';
 import { WholeMessages } from './whole-messages.ts';
@@ -57,11 +57,11 @@ class Relay implements RequestBodySink, NodeCallEvents {
   readonly #resolve: (result: RelayResult) => void;
   readonly #request = new FrameCounter();
   readonly #response = new FrameCounter();
-  readonly #whole: WholeMessages;
-  /** Opened by the node's appetite for the request. */
-  readonly #requestValve: Valve;
+  /** Made when a message does not come in one piece. */
+  #whole: WholeMessages | undefined;
   #call: NodeCall | undefined;
-  /** Opened by the caller's appetite for the reply. */
+  /** Opened by the node's appetite for the request, and the caller's for the reply. Made when they matter. */
+  #requestValve: Valve | undefined;
   #replyValve: Valve | undefined;
   #requestGuard: GuardedFlow | undefined;
   #responseGuard: GuardedFlow | undefined;
@@ -73,8 +73,6 @@ class Relay implements RequestBodySink, NodeCallEvents {
   constructor(options: RelayOptions, resolve: (result: RelayResult) => void) {
     this.#o = options;
     this.#resolve = resolve;
-    this.#whole = new WholeMessages(options.downstream);
-    this.#requestValve = new Valve(options.body);
   }
 
   start(): void {
@@ -95,7 +93,6 @@ class Relay implements RequestBodySink, NodeCallEvents {
     });
     try {
       this.#call = new NodeCall(channel, headers, this);
-      this.#replyValve = new Valve(this.#call);
     } catch (error) {
       this.#fail(GateError.from(error), 'not-forwarded');
       return;
@@ -110,8 +107,11 @@ class Relay implements RequestBodySink, NodeCallEvents {
       call.end(firstFrame);
       return;
     }
-    if (firstFrame !== undefined && !call.write(firstFrame)) this.#requestValve.hold(waits.full);
-    if (inspectRequestMessage !== undefined) this.#requestGuard = this.#guardRequest(call, inspectRequestMessage);
+    const valve = new Valve(body);
+    this.#requestValve = valve;
+    if (firstFrame !== undefined && !call.write(firstFrame)) valve.hold(waits.full);
+    if (inspectRequestMessage !== undefined)
+      this.#requestGuard = this.#guardRequest(call, valve, inspectRequestMessage);
     body.start(this);
   }
 
@@ -126,7 +126,7 @@ class Relay implements RequestBodySink, NodeCallEvents {
       return;
     }
     if (this.#requestGuard !== undefined) this.#requestGuard.push(chunk);
-    else if (this.#call?.write(chunk) === false) this.#requestValve.hold(waits.full);
+    else if (this.#call?.write(chunk) === false) this.#requestValve?.hold(waits.full);
   }
 
   end(): void {
@@ -135,7 +135,7 @@ class Relay implements RequestBodySink, NodeCallEvents {
   }
 
   onNodeDrain(): void {
-    if (this.#result === undefined) this.#requestValve.release(waits.full);
+    if (this.#result === undefined) this.#requestValve?.release(waits.full);
   }
 
   // Reply direction, as events of the node's half.
@@ -143,17 +143,16 @@ class Relay implements RequestBodySink, NodeCallEvents {
   onNodeHeaders(raw: readonly string[]): void {
     const { downstream, inspectResponseMessage } = this.#o;
     if (this.#result !== undefined || downstream.destroyed || downstream.closed) return;
-    const headers = passingHeaders(raw);
-    if (inspectResponseMessage !== undefined && this.#replyValve !== undefined) {
-      delete headers['grpc-encoding'];
+    if (inspectResponseMessage !== undefined && this.#call !== undefined) {
       const encoding = rawValue(raw, 'grpc-encoding');
+      this.#replyValve = new Valve(this.#call);
       this.#responseGuard = this.#guardResponse(this.#replyValve, encoding, inspectResponseMessage);
     }
     // A caller who was held in their terminal has the headers already.
     if (downstream.headersSent) return;
-    headers[':status'] = 200;
     try {
-      downstream.respond(headers, streamedReply);
+      const drop = inspectResponseMessage === undefined ? undefined : 'grpc-encoding';
+      downstream.respond(passingHeaders(raw, drop), streamedReply);
     } catch (cause) {
       const { node } = this.#o.channel;
       const message = `node ${node}: reply headers that cannot be passed on`;
@@ -166,10 +165,18 @@ class Relay implements RequestBodySink, NodeCallEvents {
     try {
       const boundary = this.#response.push(chunk);
       if (this.#responseGuard !== undefined) this.#responseGuard.push(chunk);
-      else if (!this.#whole.write(chunk, boundary, this.#response.open)) this.#holdNode();
+      else if (!this.#pass(chunk, boundary)) this.#holdNode();
     } catch (error) {
       this.#fail(GateError.from(error), 'gateway');
     }
+  }
+
+  /** Most replies are one message in one chunk; the others are put together first. */
+  #pass(chunk: Buffer, boundary: number): boolean {
+    const { downstream } = this.#o;
+    if (this.#whole === undefined && boundary === chunk.length) return downstream.write(chunk);
+    this.#whole ??= new WholeMessages(downstream);
+    return this.#whole.write(chunk, boundary, this.#response.open);
   }
 
   onNodeEnd(end: NodeEnd): void {
@@ -185,9 +192,9 @@ class Relay implements RequestBodySink, NodeCallEvents {
       });
       return;
     }
-    this.#whole.flush();
+    this.#whole?.flush();
     this.#settle(end.status, 'server', result => {
-      endWithTrailers(this.#o.downstream, passingHeaders(end.trailers), () => {
+      endWithTrailers(this.#o.downstream, passingTrailers(end.trailers), () => {
         this.#resolve(result);
       });
     });
@@ -195,7 +202,9 @@ class Relay implements RequestBodySink, NodeCallEvents {
 
   /** Stops reading from the node until the caller has taken what was written. */
   #holdNode(): void {
-    this.#replyValve?.hold(waits.full);
+    if (this.#call === undefined) return;
+    this.#replyValve ??= new Valve(this.#call);
+    this.#replyValve.hold(waits.full);
     if (this.#drains) return;
     this.#drains = true;
     this.#o.downstream.on('drain', () => {
@@ -203,13 +212,13 @@ class Relay implements RequestBodySink, NodeCallEvents {
     });
   }
 
-  #guardRequest(call: NodeCall, inspect: InspectMessage): GuardedFlow {
+  #guardRequest(call: NodeCall, valve: Valve, inspect: InspectMessage): GuardedFlow {
     return new GuardedFlow({
       inspect,
       encoding: this.#o.requestEncoding,
-      valve: this.#requestValve,
+      valve,
       write: payload => {
-        if (!call.write(encodeFrame(payload))) this.#requestValve.hold(waits.full);
+        if (!call.write(encodeFrame(payload))) valve.hold(waits.full);
       },
       onEnd: () => {
         call.end();

@@ -43,7 +43,7 @@ export function endWithTrailers(stream: ServerHttp2Stream, trailers: OutgoingHtt
     });
     onSent?.();
   } else if (!stream.writableEnded) {
-    stream.once('wantTrailers', () => {
+    stream.on('wantTrailers', () => {
       send(stream, () => {
         stream.sendTrailers(trailers);
       });

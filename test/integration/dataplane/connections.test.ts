@@ -218,7 +218,7 @@ describe('createChannels', () => {
     const target = targetOf(node.port);
     for (let i = 0; i < 5; i++) {
       const channel = await made.acquire(target);
-      channel.open(headers, false).on('error', () => undefined);
+      channel.open(headers, () => undefined).on('error', () => undefined);
     }
     expect(node.connections).toBe(3);
     await eventually(() => node.calls.length === 5);
@@ -252,7 +252,7 @@ describe('createChannels', () => {
     const node = await startNode(pki, ({ stream }) => stream.resume());
     opened.push({ close: () => node.kill() });
     const made = channels();
-    const stream = (await made.acquire(targetOf(node.port))).open(headers, false);
+    const stream = (await made.acquire(targetOf(node.port))).open(headers, () => undefined);
     stream.on('error', () => undefined);
     await eventually(() => node.calls.length === 1);
     const started = Date.now();
