@@ -1,0 +1,4 @@
+import { streams } from './cases/streams.ts';
+import { describeCases } from './support/describe-cases.ts';
+
+describeCases('streams', streams);

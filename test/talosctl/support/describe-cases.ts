@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CommandCase, Line, Step } from '../cases/case.ts';
+import { findTalosctl, type Talosctl } from './binaries.ts';
+import { compare, type Difference } from './compare.ts';
+import { type Outcome, report } from './report.ts';
+import { type Printed, runCase } from './run.ts';
+import { startWorld, type TwinsWish, type World } from './world.ts';
+
+const found = await findTalosctl(process.env);
+
+/**
+ * Makes a test of each case with each talosctl: run directly and through the gateway at the same time, nothing may
+ * differ but what is allowed. Without a talosctl there are only skipped tests, which say why.
+ */
+export function describeCases(topic: string, cases: readonly CommandCase[]): void {
+  if (found.binaries.length === 0) {
+    test.skip(`${topic}: ${found.about}`);
+    return;
+  }
+  const outcomes: Outcome[] = [];
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld(found.binaries.flatMap(talosctl => wishesOf(talosctl, cases)));
+  });
+  afterAll(async () => {
+    await report(topic, outcomes);
+    await world.close();
+  });
+  describe.each(found.binaries)('talosctl $version', talosctl => {
+    test.concurrent.each(cases.filter(one => has(talosctl, one)))('$id', async one => {
+      const name = clusterOf(talosctl, one);
+      const { direct, behind } = world.twins(name);
+      if (one.down !== undefined) {
+        for (const side of [direct, behind]) await side.nodes.find(node => node.name === one.down)?.control.kill();
+      }
+      const [ours, theirs] = await Promise.all([
+        world.directConfig(name).then(config => runCase(talosctl.path, config, one)),
+        world.gatewayConfig(name, one.credential ?? 'certificate').then(config => runCase(talosctl.path, config, one)),
+      ]);
+      const differences = compare(one, talosctl.line, ours, theirs);
+      const problems = problemsOf(one, talosctl.line, ours);
+      outcomes.push({ id: one.id, command: one.command, version: talosctl.version, differences, problems });
+      expect(differences.filter(({ allowed }) => allowed === undefined).map(describeDifference)).toEqual([]);
+      expect(problems).toEqual([]);
+    });
+  });
+}
+
+/** Everything a case promises of itself, seen directly: a comparison of two failures shows nothing. */
+function problemsOf(one: CommandCase, line: string, direct: readonly Printed[]): string[] {
+  return one.steps.flatMap((step, index) => {
+    const printed = direct[index];
+    const wanted = wantedExit(step, line);
+    const said = `${printed?.stdout ?? ''}\n${printed?.stderr ?? ''}`;
+    return [
+      ...(wanted === undefined || printed?.exit === wanted
+        ? []
+        : [`step ${index + 1} ended with ${String(printed?.exit)}, not ${wanted}: ${said.trim().slice(0, 300)}`]),
+      ...(step.shows === undefined || step.shows.test(said)
+        ? []
+        : [`step ${index + 1} does not show ${String(step.shows)}: ${said.trim().slice(0, 600)}`]),
+      ...Object.entries(printed?.files ?? {}).flatMap(([name, content]) =>
+        content === undefined || content === '' ? [`step ${index + 1} wrote no ${name}`] : [],
+      ),
+    ];
+  });
+}
+
+/** Undefined when the case knows only other release lines. */
+function wantedExit({ exit = 0 }: Step, line: string): number | undefined {
+  return typeof exit === 'number' ? exit : exit[line as Line];
+}
+
+function describeDifference({ where, direct, gateway }: Difference): string {
+  return `${where}\n--- direct\n${excerpt(direct)}\n--- gateway\n${excerpt(gateway)}`;
+}
+
+function excerpt(text: string): string {
+  return text.length > 3000 ? `${text.slice(0, 3000)}...` : text;
+}
+
+function wishesOf(talosctl: Talosctl, cases: readonly CommandCase[]): TwinsWish[] {
+  const wishes = new Map<string, TwinsWish>();
+  for (const one of cases) {
+    if (!has(talosctl, one)) continue;
+    const name = clusterOf(talosctl, one);
+    wishes.set(name, { name, talosVersion: talosctl.version, kind: one.nodes ?? 'shared' });
+  }
+  return [...wishes.values()];
+}
+
+function has(talosctl: Talosctl, one: CommandCase): boolean {
+  return one.only === undefined || one.only === talosctl.line;
+}
+
+function clusterOf({ line }: Talosctl, one: CommandCase): string {
+  const version = `v${line.replace('.', '-')}`;
+  return one.nodes === 'own' ? `${version}-${one.id.replaceAll(/[^a-z0-9]+/g, '-')}` : `${version}-shared`;
+}

@@ -1,0 +1,64 @@
+import type { MaskName } from '../cases/case.ts';
+
+/** Something that must differ between two runs, and what stands in its place for the comparison. */
+interface Mask {
+  readonly pattern: RegExp;
+  readonly stands: string;
+  readonly reason: string;
+}
+
+// As few as it gets: the simulated nodes have a clock that stands still and randomness from a seed, so that what they
+// say needs no mask. What is left comes from talosctl itself.
+
+const always: readonly Mask[] = [
+  {
+    pattern: /127\.0\.0\.1:\d+/g,
+    stands: 'ENDPOINT',
+    reason: 'the address that talosctl was told to dial: a node on one side, the gateway on the other',
+  },
+];
+
+const named: Readonly<Record<MaskName, readonly Mask[]>> = {
+  ago: [{ pattern: /\d+h\d+m\d+s ago/g, stands: 'AGO', reason: 'counted by talosctl from its own clock' }],
+  'graph nodes': [
+    {
+      pattern: /\b(?:n|cluster_s)\d+/g,
+      stands: 'ID',
+      reason: 'talosctl numbers the nodes of the graph in the order of a Go map',
+    },
+  ],
+  progress: [
+    {
+      pattern: /^.*\[[-=>]+\].*$\n?/gm,
+      stands: '',
+      reason: 'a progress bar that talosctl draws again several times a second',
+    },
+  ],
+  panic: [
+    {
+      pattern: /0x[0-9a-f]+/g,
+      stands: 'ADDRESS',
+      reason: 'addresses in the stack trace of talosctl, which panics by itself',
+    },
+    { pattern: /goroutine \d+/g, stands: 'GOROUTINE', reason: 'number of a thread of talosctl' },
+  ],
+  'new key': [
+    {
+      pattern: /[A-Za-z0-9+/]{60,}={0,2}/g,
+      stands: 'KEY',
+      reason: 'a certificate and a key that talosctl makes anew in each run',
+    },
+  ],
+  'dns server': [
+    { pattern: /(?:on [\d.]+:53|read udp [\d.]+:\d+->[\d.]+:53: )/g, stands: 'DNS', reason: 'the resolver of this machine' },
+  ],
+  'temporary file': [
+    { pattern: /talosctl-edit-\S+/g, stands: 'FILE', reason: 'a name that talosctl picks at random' },
+  ],
+};
+
+/** Puts the masks over a text: those for all, and those that the case names. */
+export function masked(text: string, names: readonly MaskName[] = []): string {
+  const masks = [...always, ...names.flatMap(name => named[name])];
+  return masks.reduce((masking, { pattern, stands }) => masking.replaceAll(pattern, stands), text);
+}

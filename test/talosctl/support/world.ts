@@ -1,0 +1,140 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { demoNodes } from '../../../src/cli/demo/layout.ts';
+import type { DemoSecrets } from '../../../src/cli/demo/prepare.ts';
+import { issueUser } from '../../../src/cli/pki/pki.ts';
+import { writeTalosconfig } from '../../../src/cli/pki/talosconfig.ts';
+import { type SimCluster, startSimCluster } from '../../../src/sim/sim.ts';
+import { type RawConfig, type Stack, startStack } from '../../support/stack.ts';
+import { createSeededClock } from './seeded-clock.ts';
+
+/** One cluster on either side. For `shared` nodes both sides are the same. */
+export interface Twins {
+  readonly direct: SimCluster;
+  readonly behind: SimCluster;
+  /** What the gateway calls the one behind it. */
+  readonly name: string;
+}
+
+export interface World {
+  readonly stack: Stack;
+  /** Twins by the name they were asked for under. */
+  twins(name: string): Twins;
+  /** Path of a talosconfig straight to the control-plane node, as os:admin. */
+  directConfig(name: string): Promise<string>;
+  /** Path of a talosconfig to the gateway, as somebody with the rights for everything. */
+  gatewayConfig(name: string, credential: 'certificate' | 'jwt'): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** A cluster to be started. */
+export interface TwinsWish {
+  readonly name: string;
+  readonly talosVersion: string;
+  readonly kind: 'shared' | 'own';
+}
+
+/** The person at the gateway: everything, but a debug container needs somebody else, as ever. */
+export const operator = 'frank@example.com';
+
+const rights = [
+  `g, user:${operator}, role:everything`,
+  ...['read', 'write', 'destructive', 'credential'].map(risk => `p, role:everything, *, *, class:${risk}, **, allow`),
+  'p, role:everything, *, *, debug.run, debug/privileged, approve',
+];
+
+/** Starts the gateway with all clusters behind it, and their twins beside it. */
+export async function startWorld(wishes: readonly TwinsWish[]): Promise<World> {
+  const twins = new Map<string, Twins>();
+  const close = async (): Promise<void> => {
+    const clusters = new Set([...twins.values()].flatMap(({ direct, behind }) => [direct, behind]));
+    await Promise.all([...clusters].map(cluster => cluster.close()));
+  };
+  const config = async (raw: RawConfig, secrets: DemoSecrets): Promise<void> => {
+    for (const wish of wishes) {
+      const behind = await startNodes(secrets, wish.talosVersion);
+      const direct = wish.kind === 'shared' ? behind : await startNodes(secrets, wish.talosVersion);
+      twins.set(wish.name, { direct, behind, name: wish.name });
+    }
+    const [demo] = raw['clusters'] as readonly object[];
+    raw['default_cluster'] = 'demo';
+    raw['clusters'] = [demo, ...[...twins.values()].map(pair => ({ ...demo, ...clusterSettings(pair) }))];
+  };
+  const stack = await startStack({ config, policy: rights }).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  const folder = join(stack.directory, 'compatibility');
+  await mkdir(folder);
+  const { clientCa, talosCa } = stack.secrets.pki;
+  const leaf = await issueUser(clientCa, { name: operator });
+  const token = await stack.secrets.signer.sign({ email: operator, seconds: 3600 });
+  const known = (name: string): Twins => {
+    const pair = twins.get(name);
+    if (pair === undefined) throw new Error(`no cluster was started for ${name}`);
+    return pair;
+  };
+  const written = new Map<string, Promise<string>>();
+  // Once only: another talosctl may be reading it.
+  const write = (file: string, text: string): Promise<string> => {
+    const path = join(folder, file);
+    const writing = written.get(path) ?? writeFile(path, text, { mode: 0o600 }).then(() => path);
+    written.set(path, writing);
+    return writing;
+  };
+  return {
+    stack,
+    twins: known,
+    directConfig: name =>
+      write(
+        `${name}.direct.talosconfig`,
+        writeTalosconfig({
+          context: 'compatibility',
+          endpoints: [known(name).direct.nodes[0]?.dial ?? ''],
+          ca: talosCa.certificate,
+          credential: { kind: 'certificate', ...stack.secrets.direct },
+        }),
+      ),
+    gatewayConfig: (name, credential) =>
+      write(
+        `${name}.${credential}.talosconfig`,
+        writeTalosconfig({
+          context: 'compatibility',
+          endpoints: [`127.0.0.1:${stack.app.grpc.port}`],
+          ca: clientCa.certificate,
+          cluster: name,
+          credential:
+            credential === 'jwt' ? { kind: 'token', user: operator, token } : { kind: 'certificate', ...leaf },
+        }),
+      ),
+    close: async () => {
+      await stack.close();
+      await close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function clusterSettings({ name, behind }: Twins): object {
+  const dials = new Map(behind.nodes.map(node => [node.name, node.dial]));
+  const nodes = demoNodes.map(node => ({
+    name: node.name,
+    addresses: [node.address],
+    dial: dials.get(node.name),
+    labels: { role: node.role },
+  }));
+  return { name, nodes };
+}
+
+function startNodes({ pki }: DemoSecrets, talosVersion: string): Promise<SimCluster> {
+  const nodes = demoNodes.map(({ name, role, address }) => {
+    const leaf = pki.nodes.get(name);
+    return {
+      ...{ name, cluster: 'demo', role, address, talosVersion, listen: '127.0.0.1:0' },
+      tls: { certificate: leaf?.certificate ?? '', key: leaf?.key ?? '', clientCa: pki.talosCa.certificate },
+      logRate: 20,
+      timing: { shutdown: 200, away: 900, boot: 300, step: 40 },
+    };
+  });
+  return startSimCluster({ clock: createSeededClock(), nodes });
+}

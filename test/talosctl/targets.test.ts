@@ -1,0 +1,4 @@
+import { targets, withToken } from './cases/targets.ts';
+import { describeCases } from './support/describe-cases.ts';
+
+describeCases('targets', [...targets, ...withToken]);
