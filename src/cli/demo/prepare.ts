@@ -206,6 +206,7 @@ function configFile(places: DemoPlaces): string {
     database: { url: { file: 'secrets/database-url' }, reader_url: { file: 'secrets/reader-url' } },
     audit: { digest_key: { file: 'secrets/digest-key' } },
     approvals: { base_url: places.httpUrl, approvers: 'carol@example.com' },
+    limits: { shutdown_grace: '2s' },
     log: { level: 'warn' },
   };
   return `# Made by talosgate demo. "talosgate init" writes one for real use.\n${stringify(config, { aliasDuplicateObjects: false })}`;
