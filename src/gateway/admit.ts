@@ -50,12 +50,24 @@ async function readable<T>(read: () => T | Promise<T>): Promise<Step<T>> {
   } catch (thrown) {
     const error = GateError.from(thrown);
     if (error.code === 'internal' || error.code === 'cancelled') throw thrown;
-    return stop(error.code === 'overloaded' ? 'overloaded' : 'malformed-request', error);
+    return stop(reasonFor(error), error);
+  }
+}
+
+function reasonFor(error: GateError): Parameters<typeof stop>[0] {
+  switch (error.code) {
+    case 'overloaded':
+    case 'unauthenticated':
+      return error.code;
+    case 'draining':
+      return 'cancelled';
+    default:
+      return 'malformed-request';
   }
 }
 
 function stop(
-  reason: 'malformed-request' | 'unauthenticated' | 'unknown-method' | 'unknown-target' | 'overloaded',
+  reason: 'malformed-request' | 'unauthenticated' | 'unknown-method' | 'unknown-target' | 'overloaded' | 'cancelled',
   error: GateError,
   details?: Readonly<Record<string, string>>,
 ): Step<never> {

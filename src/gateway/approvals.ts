@@ -7,7 +7,7 @@ import type { Approval, ApprovalVote } from '../core/approval.ts';
 import { GateError } from '../core/gate-error.ts';
 import { encodeFrame } from '../core/grpc-frame.ts';
 import { actedFrom } from './call-records.ts';
-import type { RunningCall } from './calls.ts';
+import { endOf, type RunningCall } from './calls.ts';
 import { principalOf, questionFor } from './decide-legs.ts';
 import { encodeResize, heldTerminal } from './held-debug.ts';
 import type { Leg } from './leg.ts';
@@ -69,9 +69,12 @@ async function holdShell(
     texts,
   });
   if (result.kind === 'ended') {
+    const ended = new GateError(result.code, result.message);
+    const error = endOf(call, ended);
+    if (error !== ended) return refused(leg, 'unauthenticated', error);
     const reason =
       result.how === 'denied' ? 'approval-refused' : result.how === 'cancelled' ? 'cancelled' : 'approval-required';
-    return refused(leg, reason, new GateError(result.code, result.message), undefined, true);
+    return refused(leg, reason, error, undefined, true);
   }
   const checked = await checkGrant(call, admitted, leg, result.approval, stages);
   if (!checked.ok) return checked;

@@ -76,6 +76,14 @@ export function createRunningCalls(
   };
 }
 
+/**
+ * Why a call ended, when what waited for it only noticed that it was over: the gateway's own reason if it ended the call.
+ * CANCELLED is for callers who left by themselves; talosctl takes it for success.
+ */
+export function endOf(call: RunningCall, error: GateError): GateError {
+  return error.code === 'cancelled' && call.kill.signal.aborted ? GateError.from(call.kill.signal.reason) : error;
+}
+
 function newCall(incoming: IncomingCall, clock: Clock): RunningCall {
   const timeoutMs = incoming.head.ok ? incoming.head.timeoutMs : undefined;
   const gone = new AbortController();

@@ -5,7 +5,7 @@ import { type GrpcStatus, grpcCodeName, grpcCodes } from '../core/grpc.ts';
 import { admit } from './admit.ts';
 import { obtainGrants } from './approvals.ts';
 import { actedFrom, denyRecord, intentRecord, outcomeRecord } from './call-records.ts';
-import type { RunningCall } from './calls.ts';
+import { endOf, type RunningCall } from './calls.ts';
 import { decideLegs, denialOf, denialText } from './decide-legs.ts';
 import { forward } from './forward.ts';
 import { statusOf } from './grpc-status.ts';
@@ -110,7 +110,7 @@ function answer(call: RunningCall, status: GrpcStatus, answered: boolean): void 
  * outcome; a call without one leaves a denial if the log takes it.
  */
 function failCall(call: RunningCall, thrown: unknown, stages: CallStages): void {
-  const error = GateError.from(thrown);
+  const error = endOf(call, GateError.from(thrown));
   if (error.code === 'internal') stages.report(thrown, call.id);
   const status = statusOf(error);
   const reason = failureReason(error);
@@ -136,7 +136,10 @@ function failureReason(error: GateError): DenyReason {
       return 'overloaded';
     case 'cancelled':
     case 'deadline-exceeded':
+    case 'draining':
       return 'cancelled';
+    case 'unauthenticated':
+      return 'unauthenticated';
     case 'conflict':
       return 'approval-refused';
     default:
