@@ -63,6 +63,8 @@ export function createNodeState(o: {
       config.boot();
       publishBoot(events, names);
       state.setStage('booting', false);
+      // Others list this node with its version.
+      for (const other of o.cluster.nodes()) other.publish();
     },
   };
   if (o.settings.role === 'controlplane') o.cluster.etcd.join(o.settings.name, o.settings.address);

@@ -58,12 +58,24 @@ function warningsOf(main: Readonly<Record<string, unknown>>): string[] {
   return hostname === undefined ? [] : ['.machine.network.hostname is deprecated, use HostnameConfig document'];
 }
 
+/** What Go's YAML reader says where ours has a code. */
+const goDefault = "could not find expected ':'";
+const goComplaints: Readonly<Record<string, string>> = {
+  BAD_INDENT: 'did not find expected key',
+  TAB_AS_INDENT: 'found character that cannot start any token',
+  DUPLICATE_KEY: 'mapping key already defined',
+  MISSING_CHAR: 'did not find expected node content',
+};
+
 function parseYaml(text: string): Readonly<Record<string, unknown>>[] {
   const parsed = parseAllDocuments(text, { logLevel: 'silent' });
   if (!Array.isArray(parsed)) throw invalid(noV1alpha1);
   return parsed.flatMap(document => {
     const [error] = document.errors;
-    if (error !== undefined) throw invalid(`decode error: yaml: line ${error.linePos?.[0].line ?? 1}: ${error.code}`);
+    if (error !== undefined)
+      throw invalid(
+        `decode error: yaml: line ${error.linePos?.[0].line ?? 1}: ${goComplaints[error.code] ?? goDefault}`,
+      );
     const value: unknown = document.toJS();
     if (value === null) return [];
     if (typeof value !== 'object' || Array.isArray(value)) throw invalid('expected a YAML document at line 1');

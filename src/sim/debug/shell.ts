@@ -72,8 +72,8 @@ class Session {
 
   async runText(text: string): Promise<number> {
     const commands = parseLine(text, name => this.#variable(name));
-    if (commands === undefined) {
-      await this.#terminal.write('sh: syntax error: unterminated quoted string\n');
+    if (typeof commands === 'string') {
+      await this.#terminal.write(`sh: ${commands}\n`);
       this.#status = 2;
       return this.#status;
     }

@@ -9,9 +9,11 @@ export interface Command {
  * Reads one line of the built-in shell: words, quotes, `$NAME`, `$?`, `#` comments. Pipes, redirections and globs are
  * not part of it. Returns undefined when a quote stays open.
  */
-export function parseLine(line: string, variable: (name: string) => string): readonly Command[] | undefined {
+export function parseLine(line: string, variable: (name: string) => string): readonly Command[] | string {
   const tokens = tokenize(line, variable);
-  if (tokens === undefined) return undefined;
+  if (tokens === undefined) return 'syntax error: unterminated quoted string';
+  const foreign = tokens.find(({ text, quoted }) => !quoted && /^(\||&|\d?[<>].*)$/.test(text));
+  if (foreign !== undefined) return `${foreign.text}: not part of the simulated shell`;
   const commands: Command[] = [];
   let words: string[] = [];
   let when: Command['when'] = 'always';
