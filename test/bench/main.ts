@@ -35,6 +35,9 @@ async function run(options: BenchOptions): Promise<void> {
       print(`\none durable INSERT, one caller, p50: ${calls.inserts.map(us => (us / 1000).toFixed(2)).join(', ')} ms`);
     }
   }
+  const failed = calls?.samples.filter(sample => sample.failures > 0) ?? [];
+  for (const { subject, round, failures } of failed)
+    print(`\n${failures} calls of ${subject} failed in round ${round + 1}`);
   print(`\n${goalTable(verdicts)}`);
   if (options.profiled.size > 0) print('\nA profiled subject is slowed down by it: its figures above do not count.');
   print(`\nwritten to ${await writeResults(options, verdicts, policy, calls)}`);

@@ -10,6 +10,8 @@ export interface Sample {
   readonly round: number;
   readonly concurrency: number;
   readonly subject: SubjectName;
+  /** Refused or broken calls; on an overloaded machine a record may take longer than the gateway waits for it. */
+  readonly failures: number;
   readonly callsPerSecond: number;
   readonly p50: number;
   readonly p99: number;
@@ -34,7 +36,8 @@ export interface RoundPlan {
 
 /**
  * Measures all subjects side by side: every round visits each of them once at each concurrency, every second round in
- * the opposite order, so that a machine that slows down or speeds up does so for all. Rejects when a call fails.
+ * the opposite order, so that a machine that slows down or speeds up does so for all. Rejects when more than one
+ * call in a hundred fails.
  */
 export async function runRounds(plan: RoundPlan): Promise<Sample[]> {
   const { options, subjects, beside, onSample } = plan;
@@ -78,11 +81,12 @@ async function measure(
     await sleep(options.measureMs);
     const after = await usage();
     const { calls, failures, seconds, p50, p99 } = (await client.ask('finish')) as LoadResult;
-    if (failures > 0) throw new Error(`${failures} of ${calls} calls failed`);
+    if (failures > calls / 100) throw new Error(`${failures} of ${calls} calls failed`);
     return {
       round,
       concurrency,
       subject: name,
+      failures,
       callsPerSecond: calls / seconds,
       p50,
       p99,

@@ -4,7 +4,8 @@ import { type Child, startChild } from './children.ts';
 import type { BenchDatabase } from './database.ts';
 import type { Subject } from './subject.ts';
 import type { SubjectName } from './subject-names.ts';
-import type { AuditChoice, GatewaySettings } from './subjects/gateway.ts';
+import type { AppSettings } from './subjects/app.ts';
+import type { GatewaySettings } from './subjects/gateway.ts';
 import { startNginx } from './subjects/nginx.ts';
 
 export interface SubjectContext {
@@ -33,21 +34,23 @@ export async function startSubject(name: SubjectName, context: SubjectContext): 
       return ofChild(await start(name, new URL('./subjects/bare-relay.ts', import.meta.url), settings, context));
     case 'grpc-js':
       return ofChild(await start(name, new URL('./subjects/grpc-js-relay.ts', import.meta.url), settings, context));
-    case 'full':
+    case 'full': {
+      const { writerUrl, readerUrl } = databaseOf(context);
+      const app: AppSettings = { ...settings, writerUrl, readerUrl };
+      return ofChild(await start(name, new URL('./subjects/app.ts', import.meta.url), app, context));
+    }
     case 'naive':
     case 'no-audit': {
-      const gateway: GatewaySettings = { ...settings, ...auditOf(name, context.database) };
+      const naiveUrl = name === 'naive' ? databaseOf(context).adminUrl : undefined;
+      const gateway: GatewaySettings = { ...settings, naiveUrl };
       return ofChild(await start(name, new URL('./subjects/gateway.ts', import.meta.url), gateway, context));
     }
   }
 }
 
-function auditOf(name: 'full' | 'naive' | 'no-audit', database: BenchDatabase | undefined): AuditChoice {
-  if (name === 'no-audit') return { audit: 'none' };
-  if (database === undefined) throw new Error(`${name} needs a database`);
-  return name === 'full'
-    ? { audit: 'grouped', databaseUrl: database.writerUrl }
-    : { audit: 'naive', databaseUrl: database.adminUrl };
+function databaseOf({ database }: SubjectContext): BenchDatabase {
+  if (database === undefined) throw new Error('a subject that records needs a database');
+  return database;
 }
 
 async function start(name: SubjectName, module: URL, settings: unknown, context: SubjectContext): Promise<Child> {

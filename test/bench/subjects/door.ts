@@ -1,4 +1,5 @@
 // What the subjects built from the project's parts have in common.
+import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { Target } from '../../../src/core/target.ts';
 import type { ListenerTls } from '../../../src/gateway/listener-tls.ts';
@@ -7,6 +8,9 @@ import type { SubjectSettings } from '../child.ts';
 import { nodeName, readCa, readKeyPair } from '../pki.ts';
 
 export const clusterName = 'bench';
+
+/** The rules that are shipped; the benchmark's caller is in a group that may read. */
+export const policies: string = fileURLToPath(new URL('../../../policies', import.meta.url));
 
 export function readDoor({ pki }: SubjectSettings): ListenerTls {
   const { cert, key } = readKeyPair(pki, 'door');

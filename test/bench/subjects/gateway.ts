@@ -1,8 +1,8 @@
-// Child process: the whole gateway, put together from the project's parts as app.ts does it, with one of three audit logs.
+// Child process: the whole gateway, put together from the project's parts as src/app.ts does it, but with another audit
+// log: one INSERT per record, or none.
 import { createHmac } from 'node:crypto';
 import pino from 'pino';
 import { createApprovalStore } from '../../../src/approvals/store.ts';
-import { type AuditLog, openAuditLog } from '../../../src/audit/log.ts';
 import { createCatalog } from '../../../src/catalog/catalog.ts';
 import { systemClock as clock } from '../../../src/core/clock.ts';
 import { createPool } from '../../../src/db/pool.ts';
@@ -18,39 +18,17 @@ import { createMemoryAudit } from '../audit/memory-audit.ts';
 import { createNaiveAudit } from '../audit/naive-audit.ts';
 import { childSettings, type SubjectSettings, serveParent } from '../child.ts';
 import { nodeName } from '../pki.ts';
-import { clusterName, nodeChannels, readDoor } from './door.ts';
+import { clusterName, nodeChannels, policies, readDoor } from './door.ts';
 
-/** Which log the gateway writes to: the real one, one INSERT per record, or none. */
-export type AuditChoice =
-  | { readonly audit: 'grouped' | 'naive'; readonly databaseUrl: string }
-  | { readonly audit: 'none' };
-
-export type GatewaySettings = SubjectSettings & AuditChoice;
+export interface GatewaySettings extends SubjectSettings {
+  /** Login that owns the naive log's table; undefined: nothing is recorded. */
+  readonly naiveUrl: string | undefined;
+}
 
 const settings = childSettings() as GatewaySettings;
 const log = pino({ level: 'warn' }, pino.destination(2));
 
-const logProblem = (problem: string, cause: unknown): void => {
-  log.error({ err: cause }, problem);
-};
-
-async function openLog(): Promise<AuditLog> {
-  switch (settings.audit) {
-    case 'grouped':
-      return await openAuditLog({
-        connection: { url: settings.databaseUrl },
-        replica: 'bench',
-        clock,
-        report: logProblem,
-      });
-    case 'naive':
-      return createNaiveAudit(settings.databaseUrl);
-    case 'none':
-      return createMemoryAudit();
-  }
-}
-
-const audit = await openLog();
+const audit = settings.naiveUrl === undefined ? createMemoryAudit() : createNaiveAudit(settings.naiveUrl);
 const catalog = createCatalog();
 const identity = await createIdentity({ mtls: { subject: [{ from: 'email' }] }, jwt: [] }, clock);
 const fleet = createFleet({
@@ -65,7 +43,7 @@ const fleet = createFleet({
   ],
 });
 const policy = await createPolicyEngine({
-  directory: new URL('../../../policies', import.meta.url).pathname,
+  directory: policies,
   actions: catalog.actions,
   onLoad: () => undefined,
   watch: false,
