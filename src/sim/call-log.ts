@@ -52,6 +52,7 @@ export class CallLog {
   readonly #bound: number;
   #calls: Mutable[] = [];
   #open = 0;
+  #pings = 0;
 
   constructor(clock: Clock, bound = 5000) {
     this.#clock = clock;
@@ -67,8 +68,18 @@ export class CallLog {
     return this.#open;
   }
 
+  /** HTTP/2 PINGs that clients sent since the last `clear`. */
+  get pings(): number {
+    return this.#pings;
+  }
+
+  ping(): void {
+    this.#pings += 1;
+  }
+
   clear(): void {
     this.#calls = [];
+    this.#pings = 0;
   }
 
   start(begin: Pick<RecordedCall, 'path' | 'headers' | 'metadata' | 'peer' | 'roles'>): OpenRecord {

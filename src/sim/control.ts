@@ -26,6 +26,8 @@ export interface SimControl {
   clearCalls(): void;
   /** Streams without an end. */
   openStreams(): number;
+  /** HTTP/2 PINGs received since the last `clearCalls`; a real apid ends a connection that sends many (talos.md 2.2). */
+  pings(): number;
   bootId(): string;
   /** The running machine configuration, YAML. */
   machineConfig(): string;

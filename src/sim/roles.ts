@@ -17,12 +17,7 @@ export function rolesOf(organizations: readonly string[], metadata: CallMetadata
 
 /** Throws PERMISSION_DENIED, in the words of a node, unless the caller has one of the admitted roles. */
 export function assertRole(admitted: readonly string[], roles: ReadonlySet<string>): void {
-  if (!admitted.some(role => roles.has(role))) throw notAuthorized();
-}
-
-/** The one refusal that Talos has for missing rights. */
-export function notAuthorized(): SimStatus {
-  return new SimStatus('PERMISSION_DENIED', 'not authorized');
+  if (!admitted.some(role => roles.has(role))) throw new SimStatus('PERMISSION_DENIED', 'not authorized');
 }
 
 /** Organizations of a leaf certificate, in order. */

@@ -11,6 +11,9 @@ import { simMethods } from './methods.ts';
 import type { RawHeaderTap } from './raw-headers.ts';
 import type { SimCall } from './sim-call.ts';
 
+/** How often a node tries to get back the port that the system once chose for it. */
+const returnTries = 50;
+
 /** What a server needs to know. `serve` ends the call by returning or by throwing. */
 export interface SimServerOptions {
   /** host:port; port 0 takes any and keeps it over restarts. */
@@ -51,7 +54,13 @@ export function createSimServer(options: SimServerOptions): SimServer {
       const grpc = createGrpcServer(options, arrivals);
       const front = createFront(options, grpc, arrivals, sockets);
       running = { front, grpc };
-      await listen(front, host, bound);
+      try {
+        await listen(front, host, bound, bound === port ? 0 : returnTries);
+      } catch (error) {
+        running = undefined;
+        grpc.forceShutdown();
+        throw error;
+      }
       bound = (front.address() as AddressInfo).port;
     },
     async kill() {
@@ -115,8 +124,13 @@ function createFront(options: SimServerOptions, grpc: Server, arrivals: ArrivalB
       socket.destroy();
       return;
     }
-    options.tap.watch(socket, (stream, headers, raw) => {
-      arrivals.arrive(peer, stream, headers, raw);
+    options.tap.watch(socket, {
+      stream: (stream, headers, raw) => {
+        arrivals.arrive(peer, stream, headers, raw);
+      },
+      ping: () => {
+        options.log.ping();
+      },
     });
     injector.injectConnection(socket);
   });
@@ -128,12 +142,31 @@ function relabel(key: Buffer | string): string {
   return key.toString().replaceAll('ED25519 PRIVATE KEY', 'PRIVATE KEY');
 }
 
-function listen(server: NetServer, host: string, port: number): Promise<void> {
+/** Tries again while somebody else holds the port: that happens to ports that the system chose, during a reboot. */
+async function listen(server: NetServer, host: string, port: number, tries: number): Promise<void> {
+  for (let left = tries; ; left -= 1) {
+    try {
+      await listenOnce(server, host, port);
+      return;
+    } catch (error) {
+      if (left <= 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      await new Promise(resolve => setTimeout(resolve, 100));
+    }
+  }
+}
+
+function listenOnce(server: NetServer, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port, backlog: 4096 }, () => {
-      server.removeListener('error', reject);
+    const onError = (error: Error): void => {
+      server.removeListener('listening', onListening);
+      reject(error);
+    };
+    const onListening = (): void => {
+      server.removeListener('error', onError);
       resolve();
-    });
+    };
+    server.once('error', onError);
+    server.once('listening', onListening);
+    server.listen({ host, port, backlog: 4096 });
   });
 }

@@ -124,6 +124,7 @@ export function createSimNode(o: {
         log.clear();
       },
       openStreams: () => log.open,
+      pings: () => log.pings,
       bootId: () => state.machine.bootId,
       machineConfig: () => state.config.active.text,
       up: () => server.listening,

@@ -5,10 +5,9 @@ import { RawHeaderTap } from './raw-headers.ts';
 import type { SimNodeSettings } from './settings.ts';
 import { createSimNode, type RunningNode } from './sim-node.ts';
 
-export type { RecordedCall, RecordedEnd, RecordedPeer } from './call-log.ts';
-export type { SimControl, SimNode } from './control.ts';
-export type { Fault } from './faults.ts';
-export type { SimNodeSettings, SimTiming } from './settings.ts';
+export type { RecordedCall } from './call-log.ts';
+export type { SimNode } from './control.ts';
+export type { SimNodeSettings } from './settings.ts';
 
 /** Simulated nodes of one process; they may belong to several clusters. */
 export interface SimCluster {

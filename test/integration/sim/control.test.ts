@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { MachineService } from '../../../src/gen/machine/machine_pb.js';
-import { openSimWorld, type SimClient, type SimWorld, until } from './support/sim-client.ts';
+import { openSimWorld, SimClient, type SimWorld, until } from './support/sim-client.ts';
 
 let world: SimWorld;
 let client: SimClient;
@@ -107,4 +107,18 @@ test('shutdown stays away until start', async () => {
   expect(control().up()).toBe(false);
   await control().start();
   expect((await (await world.client('cp')).call(version, {})).code).toBe(0);
+});
+
+test('pings counts the keepalive of clients', async () => {
+  const issued = await world.pki.issue({ commonName: 'pinger', organizations: ['os:reader'] });
+  const pinger = new SimClient(world.node('cp'), world.pki.ca, issued, { 'grpc.keepalive_time_ms': 40 });
+  const open = pinger.open(dmesg);
+  open.send({ follow: true });
+  open.halfClose();
+  await until(() => control().pings() > 1);
+  open.cancel();
+  await open.outcome;
+  pinger.close();
+  control().clearCalls();
+  expect(control().pings()).toBe(0);
 });

@@ -130,11 +130,16 @@ test('the shell sees the simulated node and nothing of this machine', async () =
   expect(session.shown()).toContain('Alpine');
 });
 
-test('output that nobody reads does not pile up', async () => {
+test('output that nobody reads stops at the source', async () => {
   const session = start({ args: ['yes', 'x'.repeat(1000)] });
   await until(() => session.open.replies.length > 3);
+  session.open.pause();
+  const sent = (): number => world.node('w1').control.calls()[0]?.replies ?? 0;
+  let last = -1;
+  await expect.poll(() => sent() === last || ((last = sent()), false), { interval: 150 }).toBe(true);
+  await new Promise(resolve => setTimeout(resolve, 300));
+  expect(sent()).toBe(last);
   session.open.cancel();
-  await session.outcome;
   await until(() => world.node('w1').control.openStreams() === 0);
 });
 

@@ -99,6 +99,8 @@ export interface OpenCall<I extends DescMessage, O extends DescMessage> {
   send(request: MessageInitShape<I>): void;
   halfClose(): void;
   cancel(): void;
+  /** Stops reading, so that the transport's windows fill up. */
+  pause(): void;
   /** Replies so far; grows. */
   readonly replies: readonly MessageShape<O>[];
   readonly outcome: Promise<Outcome<O>>;
@@ -109,7 +111,12 @@ type Method<I extends DescMessage, O extends DescMessage> = DescMethod & { reado
 export class SimClient {
   readonly #client: Client;
 
-  constructor(node: Pick<SimNode, 'name' | 'dial'>, ca: string, issued: IssuedCertificate) {
+  constructor(
+    node: Pick<SimNode, 'name' | 'dial'>,
+    ca: string,
+    issued: IssuedCertificate,
+    options: Readonly<Record<string, number>> = {},
+  ) {
     const [root, key, certificate] = [ca, issued.key, issued.certificate].map(text => Buffer.from(text));
     const secure = credentials.createSsl(root ?? null, key ?? null, certificate ?? null);
     this.#client = new Client(node.dial, secure, {
@@ -119,6 +126,7 @@ export class SimClient {
       'grpc.max_send_message_length': -1,
       'grpc.initial_reconnect_backoff_ms': 20,
       'grpc.max_reconnect_backoff_ms': 50,
+      ...options,
     });
   }
 
@@ -158,6 +166,7 @@ export class SimClient {
       outcome,
       send: request => stream.write(Buffer.from(toBinary(method.input, create(method.input, request)))),
       halfClose: () => stream.end(),
+      pause: () => stream.pause(),
       cancel: () => {
         stream.cancel();
       },
