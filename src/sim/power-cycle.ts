@@ -19,7 +19,7 @@ export function createPower(o: {
   const run = (steps: (signal: AbortSignal) => Promise<void>): void => {
     current?.abort();
     current = new AbortController();
-    // The only way to fail is the cancellation above.
+    // Fails when it is cancelled, or when the port is lost for good; the node stays away then, which `up` shows.
     steps(current.signal).catch(() => undefined);
   };
   const leave = async (actor: string, action: PowerAction, signal: AbortSignal): Promise<void> => {

@@ -7,7 +7,7 @@ import { createSimNode, type RunningNode } from './sim-node.ts';
 
 export type { RecordedCall } from './call-log.ts';
 export type { SimNode } from './control.ts';
-export type { SimNodeSettings } from './settings.ts';
+export type { SimNodeSettings, SimTiming } from './settings.ts';
 
 /** Simulated nodes of one process; they may belong to several clusters. */
 export interface SimCluster {
