@@ -17,7 +17,7 @@ export interface RequestBody {
   /**
    * The first message, decompressed. For unary and server-streaming methods it resolves only when the client has
    * half-closed after exactly one message. Rejects with GateError `bad-request` (none, or a second one),
-   * `malformed-frame`, `message-too-large`, `unsupported-encoding`, `overloaded`, `deadline-exceeded`, `cancelled`.
+   * `malformed-frame`, `message-too-large`, `unsupported-encoding`, `overloaded`, `cancelled`.
    */
   readFirst(signal?: AbortSignal): Promise<Buffer>;
   /** One more whole message, decompressed, or undefined when the client has half-closed. Rejects like `readFirst`. */

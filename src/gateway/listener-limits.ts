@@ -29,7 +29,7 @@ export interface ListenerLimits {
   readonly idleMs: number;
   /** How often idle connections are looked for. */
   readonly sweepMs: number;
-  /** Milliseconds that one request message may take to arrive. */
+  /** Milliseconds that the first message of a request may take to arrive whole. */
   readonly messageMs: number;
   /** Bytes that all calls together may hold in requests that are not passed on yet. */
   readonly requestMemory: number;

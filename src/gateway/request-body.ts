@@ -13,7 +13,7 @@ export interface RequestBodyOptions {
   /** `grpc-encoding` of the request. */
   readonly encoding: string | undefined;
   readonly budget: MemoryBudget;
-  /** How long a whole message may take to arrive, in milliseconds. */
+  /** How long the first message may take to arrive whole, in milliseconds. Later ones may be typed by people. */
   readonly readTimeoutMs: number;
 }
 
@@ -34,7 +34,7 @@ const halfCloseMs = 25;
 interface Waiting {
   readonly resolve: (payload: Buffer | undefined | Promise<Buffer>) => void;
   readonly reject: (error: GateError) => void;
-  readonly timer: NodeJS.Timeout;
+  readonly timer: NodeJS.Timeout | undefined;
 }
 
 class StreamBody implements RequestBody {
@@ -76,9 +76,10 @@ class StreamBody implements RequestBody {
     // What was read before is no longer ours to account for.
     if (this.#held > 0) this.#discharge(this.#held - this.#unread());
     const read = new Promise<Buffer | undefined>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#fail(new GateError('deadline-exceeded', `no whole message arrived within ${readTimeoutMs} ms`));
-      }, readTimeoutMs);
+      const onLate = (): void => {
+        this.#fail(new GateError('bad-request', `no whole message arrived within ${readTimeoutMs} ms`));
+      };
+      const timer = this.#asked === 1 ? setTimeout(onLate, readTimeoutMs) : undefined;
       this.#waiting = { resolve, reject, timer };
     });
     if (this.#o.stream.aborted || this.#o.stream.destroyed) this.#fail(callerGone());
@@ -108,7 +109,7 @@ class StreamBody implements RequestBody {
 
   async #unlessAborted(read: Promise<Buffer | undefined>, signal: AbortSignal): Promise<Buffer | undefined> {
     const onAbort = (): void => {
-      this.#fail(GateError.from(signal.reason));
+      this.#stopWaiting(GateError.from(signal.reason));
     };
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort);
@@ -117,6 +118,16 @@ class StreamBody implements RequestBody {
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  /** The reader has other plans. No failure of the request: what comes from now on is kept for whoever reads next. */
+  #stopWaiting(error: GateError): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    clearTimeout(waiting.timer);
+    this.#waiting = undefined;
+    this.#o.stream.pause();
+    waiting.reject(error);
   }
 
   #flow(): void {
