@@ -10,7 +10,8 @@ export const gateErrorCodes = {
   'unsupported-encoding': 'UNIMPLEMENTED',
   'unknown-method': 'UNIMPLEMENTED',
   unauthenticated: 'UNAUTHENTICATED',
-  'unknown-target': 'NOT_FOUND',
+  // Not NOT_FOUND: to COSI clients that says that the resource is absent, and changes what they do.
+  'unknown-target': 'INVALID_ARGUMENT',
   denied: 'PERMISSION_DENIED',
   'approval-required': 'FAILED_PRECONDITION',
   'approval-refused': 'PERMISSION_DENIED',

@@ -59,7 +59,7 @@ export async function checkDemo(demo: DemoEndpoints, output: Output): Promise<bo
     add('alice', 'get machineconfig', demo.worker, 'deny', expect(await machineConfig(alice, demo.worker), 7));
     add('alice', 'apply-config', demo.worker, 'deny', await applyConfig(alice, demo.worker, 7));
     add('bob', 'apply-config', demo.worker, 'allow', await applyAndSee(demo, bob));
-    add('alice', 'version', 'no-such-node', 'deny', await versionOf(alice, { node: 'no-such-node' }, 5));
+    add('alice', 'version', 'no-such-node', 'deny', await versionOf(alice, { node: 'no-such-node' }, 3));
     add('alice', 'unknown method', demo.worker, 'deny', await unknownMethod(alice, demo.worker));
     add('nobody', 'version', demo.worker, 'deny', await versionOf(as(demo.people.stranger), { node: demo.worker }, 16));
     add(
