@@ -133,7 +133,7 @@ describe('a target that the fleet does not have', () => {
     'localhost',
     worker.slice(1),
   ])('node %j is refused and recorded', async node => {
-    expectStatus(await version(stack.as('alice'), { node }), 'NOT_FOUND', /node/);
+    expectStatus(await version(stack.as('alice'), { node }), 'INVALID_ARGUMENT', /node/);
     expect(await refusal()).toMatchObject({ reason: 'unknown-target', asked: node });
   });
 
@@ -150,12 +150,12 @@ describe('a target that the fleet does not have', () => {
   );
 
   test('one unknown among several refuses the whole call', async () => {
-    expectStatus(await version(stack.as('alice'), { nodes: [worker, 'x', cp] }), 'NOT_FOUND', /no node "x"/);
+    expectStatus(await version(stack.as('alice'), { nodes: [worker, 'x', cp] }), 'INVALID_ARGUMENT', /no node "x"/);
     expect(await refusal()).toMatchObject({ reason: 'unknown-target', asked: `${worker} x ${cp}` });
   });
 
   test.each(['flagship', 'command-1', 'arg(s)'])('%s, a word that talosctl trips over, is not shown', async node => {
-    expectStatus(await version(stack.as('alice'), { node }), 'NOT_FOUND', /has no node/);
+    expectStatus(await version(stack.as('alice'), { node }), 'INVALID_ARGUMENT', /has no node/);
     expect(await refusal()).toMatchObject({ asked: node });
   });
 

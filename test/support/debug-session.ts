@@ -95,6 +95,10 @@ export class DebugSession {
     this.#stream.write(create(DebugContainerRunRequestSchema, { request: { case: 'termResize', value } }));
   }
 
+  signal(signal: number): void {
+    this.#stream.write(create(DebugContainerRunRequestSchema, { request: { case: 'signal', value: signal } }));
+  }
+
   halfClose(): void {
     this.#stream.end();
   }
