@@ -1,17 +1,19 @@
-import type { TLSSocket } from 'node:tls';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AuditRecord } from '../core/audit-record.ts';
-import type { Identity, Peer } from '../core/authentication.ts';
+import type { Identity } from '../core/authentication.ts';
 import type { Decide, Decision, PolicyQuestion } from '../core/decision.ts';
 import { GateError } from '../core/gate-error.ts';
 import type { Risk } from '../core/method.ts';
 import type { Principal } from '../core/principal.ts';
+import { peerOf } from './peer.ts';
 
 /** What an action-guarded route is about, beyond the action itself. Anything left out is `-`. */
 export interface AccessSubject {
   readonly cluster?: string;
   readonly node?: string;
   readonly resource?: string;
+  /** Labels of the node, for rules that select by them. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -27,6 +29,8 @@ export type Access =
       readonly kind: 'action';
       readonly action: string;
       readonly risk: Risk;
+      /** True where machines are refused whatever the rules say. */
+      readonly peopleOnly?: boolean;
       readonly subject?: (request: FastifyRequest) => AccessSubject | Promise<AccessSubject>;
     };
 
@@ -83,7 +87,7 @@ async function authenticate(request: FastifyRequest, dependencies: AccessDepende
   if (headerCount(request, 'authorization') > 1) {
     throw new GateError('unauthenticated', 'the authorization header is given more than once; send it once');
   }
-  const peer = peerOf(request);
+  const peer = peerOf(request.raw);
   const result = await dependencies.identity.authenticate({ peer, authorization: request.headers.authorization });
   if (result.ok) return result.principal;
   await dependencies.record({
@@ -106,19 +110,10 @@ async function authorize(
   dependencies: AccessDependencies,
 ): Promise<void> {
   const principal = principalOf(request);
-  const subject = (await access.subject?.(request)) ?? {};
-  const question: PolicyQuestion = {
-    principal,
-    cluster: subject.cluster ?? '-',
-    node: subject.node ?? '-',
-    labels: {},
-    action: access.action,
-    risk: access.risk,
-    resource: subject.resource ?? '-',
-    approvalFloor: false,
-  };
+  const question = await questionOf(request, principal, access);
   const decision = dependencies.decide(question);
-  if (decision.effect === 'allow') return;
+  const machine = access.peopleOnly === true && principal.kind !== 'person';
+  if (decision.effect === 'allow' && !machine) return;
   await dependencies.record({
     ...describe(request),
     kind: 'call.deny',
@@ -132,11 +127,42 @@ async function authorize(
     cluster: question.cluster,
     node: question.node,
     decision: 'deny',
-    reason: decision.effect === 'deny' ? decision.reason : 'approval-required',
+    reason: decision.effect === 'deny' ? decision.reason : machine ? 'unsupported' : 'approval-required',
     rule: ruleOf(decision),
     policyRevision: decision.revision,
   });
+  if (machine) throw new GateError('denied', 'only people may do this, and your credential is that of a machine');
   throw new GateError('denied', refusal(principal, question));
+}
+
+async function questionOf(
+  request: FastifyRequest,
+  principal: Principal,
+  access: Extract<Access, { kind: 'action' }>,
+): Promise<PolicyQuestion> {
+  const subject = (await access.subject?.(request)) ?? {};
+  return {
+    principal,
+    cluster: subject.cluster ?? '-',
+    node: subject.node ?? '-',
+    labels: subject.labels ?? {},
+    action: access.action,
+    risk: access.risk,
+    resource: subject.resource ?? '-',
+    approvalFloor: false,
+  };
+}
+
+/** Asks again, in the middle of a long answer: false once the caller's credential or right is gone. */
+export async function mayStill(
+  request: FastifyRequest,
+  dependencies: Pick<AccessDependencies, 'identity' | 'decide'>,
+): Promise<boolean> {
+  const access = accessOf(request);
+  const { authorization } = request.headers;
+  const proof = await dependencies.identity.authenticate({ peer: peerOf(request.raw), authorization });
+  if (!proof.ok || access.kind !== 'action') return false;
+  return dependencies.decide(await questionOf(request, proof.principal, access)).effect === 'allow';
 }
 
 function refusal(principal: Principal, question: PolicyQuestion): string {
@@ -155,35 +181,10 @@ function describe(request: FastifyRequest): Pick<AuditRecord, 'method' | 'peerAd
 
 /** Where a request came from, for its records. */
 export function whereFrom(request: FastifyRequest): Pick<AuditRecord, 'peerAddress' | 'peerPort' | 'userAgent'> {
-  const { address, port } = peerOf(request);
+  const { address, port } = peerOf(request.raw);
   return { peerAddress: address, peerPort: port, userAgent: request.headers['user-agent']?.slice(0, 256) };
 }
 
 function headerCount(request: FastifyRequest, name: string): number {
   return request.raw.rawHeaders.filter((text, index) => index % 2 === 0 && text.toLowerCase() === name).length;
-}
-
-/**
- * The other end of the HTTP connection. A resumed session never counts as verified: Node marks it authorized even
- * when the client showed no certificate (nodejs/node issue 35317).
- */
-export function peerOf(request: FastifyRequest): Peer {
-  const socket = request.raw.socket as Partial<TLSSocket> & FastifyRequest['raw']['socket'];
-  const base = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
-  const leaf = socket.getPeerX509Certificate?.();
-  if (leaf === undefined) return { ...base, certificate: undefined, chainVerified: false, chainError: undefined };
-  const verified = socket.authorized === true && socket.isSessionReused?.() !== true;
-  const error: unknown = socket.authorizationError;
-  return {
-    ...base,
-    certificate: leaf.raw,
-    chainVerified: verified,
-    chainError: verified
-      ? undefined
-      : error instanceof Error
-        ? error.message
-        : typeof error === 'string'
-          ? error
-          : 'not verified',
-  };
 }

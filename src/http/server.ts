@@ -6,11 +6,13 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 import { guardRoutes } from './access.ts';
 import type { HttpDependencies } from './dependencies.ts';
+import { rememberPeer } from './peer.ts';
 import { toProblem } from './problem.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { healthRoutes } from './routes/health.ts';
 import { policyRoutes } from './routes/policy.ts';
+import { problemSchema } from './schemas.ts';
 import type { TypedServer } from './typed-server.ts';
 
 export interface HttpSettings {
@@ -65,6 +67,11 @@ export async function createHttpServer(
         instance: request.url.split('?')[0],
       }),
   );
+  server.addHook('onRoute', route => {
+    const response = route.schema?.response;
+    // Every described route also says what its errors look like.
+    if (typeof response === 'object' && response !== null) Object.assign(response, { '4xx': problemSchema });
+  });
   guardRoutes(server, {
     identity: dependencies.identity,
     decide: dependencies.decide,
@@ -111,9 +118,10 @@ function createRawServer(settings: HttpSettings, handler: RequestListener): Serv
       // A JWT is as good as a certificate, so none is required here; access.ts decides for each request.
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
-      secureOptions: constants.SSL_OP_NO_TICKET,
+      secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
     },
     handler,
   );
+  server.on('secureConnection', rememberPeer);
   return server;
 }

@@ -14,8 +14,11 @@ const idParams = Type.Object({ id: Type.String({ minLength: 1, maxLength: 64 }) 
 export function approvalRoutes(server: TypedServer, dependencies: HttpDependencies): void {
   const aboutApproval = async (request: FastifyRequest): Promise<AccessSubject> => {
     const { id } = request.params as { id: string };
-    const approval = await required(dependencies, id);
-    return { cluster: approval.cluster, node: approval.node, resource: approval.action };
+    const approval = await dependencies.approvals.get(id);
+    // An id that leads nowhere is decided on like any other, so that only those who may decide learn which exist.
+    if (approval === undefined) return {};
+    const { cluster, node, action } = approval;
+    return { cluster, node, resource: action, labels: dependencies.findTarget(cluster, node)?.labels ?? {} };
   };
   server.get(
     '/api/v1/approvals',
@@ -56,7 +59,9 @@ export function approvalRoutes(server: TypedServer, dependencies: HttpDependenci
   server.post(
     '/api/v1/approvals/:id/decision',
     {
-      config: { access: { kind: 'action', action: 'approvals.decide', risk: 'write', subject: aboutApproval } },
+      config: {
+        access: { kind: 'action', action: 'approvals.decide', risk: 'write', peopleOnly: true, subject: aboutApproval },
+      },
       schema: {
         tags: ['approvals'],
         params: idParams,

@@ -4,12 +4,16 @@ import type { AuditEntry, AuditFilter, AuditReader } from '../../core/audit-entr
 import { auditKinds } from '../../core/audit-record.ts';
 import { GateError } from '../../core/gate-error.ts';
 import { grpcCodes } from '../../core/grpc.ts';
-import { principalOf } from '../access.ts';
+import { mayStill, principalOf } from '../access.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { type AuditEntryBody, auditEntrySchema } from '../schemas.ts';
 import type { TypedServer } from '../typed-server.ts';
 
 const access = { kind: 'action', action: 'audit.read', risk: 'read', subject: () => ({ resource: 'audit' }) } as const;
+/** How often a reader who follows the log is asked again who they are and what they may. */
+const recheckMs = 1000;
+/** Readers who may follow the log at a time; each one polls the database. */
+const mostTails = 64;
 const text = (description: string) => Type.Optional(Type.String({ maxLength: 512, description }));
 const filterFields = {
   kind: text('Kinds of record, comma-separated: call.deny,call.intent …'),
@@ -45,6 +49,7 @@ const listSchema = Type.Object(
 
 /** The audit log for people with `audit.read`. Each read is recorded before it is answered. */
 export function auditRoutes(server: TypedServer, dependencies: HttpDependencies): void {
+  let tails = 0;
   server.get(
     '/api/v1/audit',
     {
@@ -101,8 +106,20 @@ export function auditRoutes(server: TypedServer, dependencies: HttpDependencies)
       const filter = toFilter(query);
       await recordRead(dependencies, principalOf(request).id, request.url);
       const from = after ?? (await reader.last()) ?? '-1';
+      if (tails >= mostTails)
+        throw new GateError('overloaded', 'too many readers follow the log already; try again later');
+      tails++;
       const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
+      const check = setInterval(() => {
+        void mayStill(request, dependencies).then(may => {
+          if (!may) gone.abort();
+        });
+      }, recheckMs);
+      reply.raw.once('close', () => {
+        clearInterval(check);
+        tails--;
+        gone.abort();
+      });
       return reply.type('application/x-ndjson').send(Readable.from(lines(reader.follow(from, filter, gone.signal))));
     },
   );
