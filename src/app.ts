@@ -158,6 +158,7 @@ async function assemble(
       store: approvals,
       texts: { approvers: config.approvals.approvers, baseUrl: config.approvals.base_url },
       reasonRequired: config.approvals.reason_required,
+      limits: { sessionMs: config.approvals.session, idleMs: config.approvals.idle },
     },
     audit,
     channels,
@@ -187,7 +188,8 @@ async function assemble(
       auditReader: createAuditReader(reader),
       approvals,
       readiness: () => [
-        { name: 'audit', ok: audit.health().ok, message: audit.health().lastError ?? 'records can be written' },
+        // The cause stays in the process log: this page is public.
+        auditReadiness(audit.health().ok),
         { name: 'policy', ok: true, message: `revision ${policy.revision().slice(0, 12)}` },
       ],
       metricsText: () => metrics.registry.metrics(),
@@ -228,6 +230,14 @@ async function assemble(
       await policy.reload();
     },
     close,
+  };
+}
+
+function auditReadiness(ok: boolean): { name: string; ok: boolean; message: string } {
+  return {
+    name: 'audit',
+    ok,
+    message: ok ? 'records can be written' : 'records cannot be written, so calls are refused',
   };
 }
 

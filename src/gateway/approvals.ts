@@ -6,6 +6,7 @@ import type { NewApproval } from '../approvals/store.ts';
 import type { Approval, ApprovalVote } from '../core/approval.ts';
 import { GateError } from '../core/gate-error.ts';
 import { encodeFrame } from '../core/grpc-frame.ts';
+import type { Principal } from '../core/principal.ts';
 import { actedFrom } from './call-records.ts';
 import { endOf, type RunningCall } from './calls.ts';
 import { principalOf, questionFor } from './decide-legs.ts';
@@ -25,6 +26,12 @@ export async function obtainGrants(
 ): Promise<Step<Granted>> {
   if (legs.every(leg => leg.decision.effect !== 'approve')) return { ok: true, value: { legs, replay: [] } };
   if (admitted.method.risk === 'shell') return await holdShell(call, admitted, legs, stages);
+  if (admitted.method.kind === 'client-streaming' || admitted.method.kind === 'bidi-streaming') {
+    const pending = legs.filter(leg => leg.decision.effect === 'approve');
+    // Only the first message could be bound, and the rest of an upload is what matters.
+    const message = `${admitted.facts.action} needs approval, and an upload cannot be approved yet; use an image by digest`;
+    return { ok: false, refusal: { reason: 'unsupported', error: new GateError('denied', message), legs: pending } };
+  }
   const granted: Leg[] = [];
   for (const leg of legs) {
     if (leg.decision.effect !== 'approve') {
@@ -119,11 +126,18 @@ async function checkGrant(
     const message = `approval ${approval.id} no longer counts: ${votes.void.join(', ')} may not decide any more; ask anew`;
     return refused(leg, 'approval-refused', new GateError('approval-refused', message), approval.id);
   }
-  return { ok: true, value: { ...leg, grant: approval } };
+  // The record of the call names the decision that let it through, which is this one.
+  const passed = decision.effect === 'approve' ? decision : { ...decision, effect: 'approve' as const, floor: false };
+  return { ok: true, value: { ...leg, decision: passed, grant: approval } };
+}
+
+/** A machine and a person may share an id; a grant of the one is none of the other. */
+function requesterOf(principal: Principal): string {
+  return principal.kind === 'machine' ? `machine:${principal.id}` : principal.id;
 }
 
 function requestFor(call: RunningCall, admitted: Admitted, leg: Leg): Omit<NewApproval, 'reason'> {
-  const requester = principalOf(call).id;
+  const requester = requesterOf(principalOf(call));
   const { facts, method } = admitted;
   const { cluster, node } = leg.target;
   return {

@@ -19,6 +19,8 @@ export interface RunningCall {
   requestDigest: string | undefined;
   /** Legs whose intent is durable and whose outcome is not written yet, by index. */
   readonly openLegs: Map<number, Leg>;
+  /** Legs that count against what their caller may have open. */
+  heldLegs: number;
   /** True from the moment an intent was handed to the log; it may land even when the wait for it failed. */
   intentAsked: boolean;
   /** Microseconds that the caller waited for the intent. */
@@ -33,10 +35,21 @@ export interface RunningCalls {
   readonly size: number;
   begin(incoming: IncomingCall): RunningCall;
   end(call: RunningCall): void;
+  /**
+   * Counts legs that are about to be recorded, until the call ends. Throws GateError `overloaded` when their caller would
+   * have more open than one may have.
+   */
+  holdLegs(call: RunningCall, legs: number): void;
   /** Ends every running call; their callers are told the error. */
   endAll(error: GateError): void;
   close(): void;
 }
+
+/**
+ * Legs that one caller may have open at a time, over all calls and connections: an eighth of what the log keeps room for.
+ * The dashboard holds about 21 for each node.
+ */
+export const maxLegsPerCaller = 2048;
 
 /**
  * Knows every running call, so that a credential that runs out or is withdrawn, or a draining gateway, ends them. Every
@@ -48,11 +61,12 @@ export function createRunningCalls(
   sweepMs = 1000,
 ): RunningCalls {
   const calls = new Set<RunningCall>();
+  const legsOf = new Map<string, number>();
   let sweeping = false;
   const timer = setInterval(() => {
     if (sweeping) return;
     sweeping = true;
-    void Promise.all([...calls].map(call => proveAgain(call, identity))).finally(() => {
+    void Promise.all([...calls].map(call => proveAgain(call, identity, clock.now()))).finally(() => {
       sweeping = false;
     });
   }, sweepMs);
@@ -68,6 +82,23 @@ export function createRunningCalls(
     },
     end: call => {
       calls.delete(call);
+      const caller = call.principal?.id;
+      if (caller === undefined || call.heldLegs === 0) return;
+      const left = (legsOf.get(caller) ?? 0) - call.heldLegs;
+      call.heldLegs = 0;
+      if (left > 0) legsOf.set(caller, left);
+      else legsOf.delete(caller);
+    },
+    holdLegs: (call, legs) => {
+      const caller = call.principal?.id;
+      if (caller === undefined) throw new GateError('internal', 'legs of a caller who is not known');
+      const open = (legsOf.get(caller) ?? 0) + legs;
+      if (open > maxLegsPerCaller) {
+        const message = `${caller} would have ${open} node calls open, at most ${maxLegsPerCaller} are accepted; end some`;
+        throw new GateError('overloaded', message);
+      }
+      legsOf.set(caller, open);
+      call.heldLegs += legs;
     },
     endAll: error => {
       for (const call of calls) endCall(call, error);
@@ -96,6 +127,7 @@ function newCall(incoming: IncomingCall, clock: Clock): RunningCall {
     facts: undefined,
     requestDigest: undefined,
     openLegs: new Map(),
+    heldLegs: 0,
     intentAsked: false,
     intentUs: undefined,
     gone,
@@ -105,9 +137,13 @@ function newCall(incoming: IncomingCall, clock: Clock): RunningCall {
   return call;
 }
 
-async function proveAgain(call: RunningCall, identity: Pick<Identity, 'authenticate'>): Promise<void> {
+async function proveAgain(call: RunningCall, identity: Pick<Identity, 'authenticate'>, now: number): Promise<void> {
   const { head, peer } = call.incoming;
   if (call.principal === undefined || !head.ok) return;
+  if (call.principal.validUntil <= now) {
+    endCall(call, new GateError('unauthenticated', 'your credential has expired; renew it and run the same again'));
+    return;
+  }
   const proof = await identity.authenticate({ peer, authorization: head.authorization });
   if (proof.ok) return;
   // Keys that cannot be fetched just now say nothing against a caller who was proven before.

@@ -1,4 +1,3 @@
-import { parseDebugOutput } from '../catalog/debug-stream.ts';
 import { createStreamGuard } from '../catalog/stream-guard.ts';
 import type { Approval } from '../core/approval.ts';
 import type { AuditRecord } from '../core/audit-record.ts';
@@ -15,6 +14,7 @@ import { denialText } from './decide-legs.ts';
 import { statusOf } from './grpc-status.ts';
 import type { Leg } from './leg.ts';
 import { refuse } from './respond.ts';
+import { watchShell } from './shell-session.ts';
 import type { Admitted, CallStages, Granted } from './stages.ts';
 
 /** How long the status of a call that changed or revealed something waits for its outcome to be durable, ms. */
@@ -55,7 +55,7 @@ async function forwardOne(
     }
   }
   const guard = createStreamGuard(method);
-  const session = method.risk === 'shell' ? watchExit() : undefined;
+  const session = method.risk === 'shell' ? watchShell(call, stages.approvals.limits, guard) : undefined;
   const first = encodeFrame(facts.canonical);
   const write = outcomeWriter(call, admitted, stages);
   const held = facts.risk !== 'read';
@@ -66,12 +66,17 @@ async function forwardOne(
     firstFrame: granted.replay.length === 0 ? first : Buffer.concat([first, ...granted.replay]),
     body,
     requestEncoding: call.incoming.head.ok ? call.incoming.head.encoding : undefined,
-    inspectRequestMessage: guard,
-    inspectResponseMessage: session?.inspect,
+    inspectRequestMessage: session?.onRequest ?? guard,
+    inspectResponseMessage: session?.onReply,
     deadline: call.deadline,
     clock: stages.clock,
     signal: call.kill.signal,
-    beforeTrailers: held ? outcome => write(leg, session?.settle(outcome) ?? outcome, session?.details()) : undefined,
+    beforeTrailers: held
+      ? outcome => {
+          session?.over(outcome);
+          return write(leg, session?.settle(outcome) ?? outcome, session?.details());
+        }
+      : undefined,
   });
   if (call.openLegs.has(leg.index)) void write(leg, session?.settle(result) ?? result, session?.details());
   return result.status;
@@ -86,13 +91,14 @@ async function forwardMany(
   const { method, facts, body } = admitted;
   const write = outcomeWriter(call, admitted, stages);
   const written: Promise<void>[] = [];
+  const guard = createStreamGuard(method);
   const legs = granted.legs.map((leg): FanOutLeg => {
     const hostname = leg.target.asked;
     if (leg.decision.effect === 'deny') {
       return { hostname, refusal: { code: grpcCodes.PERMISSION_DENIED, message: denialText(call, leg, stages) } };
     }
     const channel = stages.channels.peek(leg.target) ?? stages.channels.acquire(leg.target, call.gone.signal);
-    return { hostname, channel, headers: headersFor(call, admitted, leg, true, false, stages) };
+    return { hostname, channel, headers: headersFor(call, admitted, leg, guard === undefined, false, stages) };
   });
   const result = await fanOut({
     downstream: call.incoming.stream,
@@ -100,6 +106,8 @@ async function forwardMany(
     legs,
     firstFrame: encodeFrame(facts.canonical),
     body,
+    requestEncoding: call.incoming.head.ok ? call.incoming.head.encoding : undefined,
+    inspectRequestMessage: guard,
     deadline: call.deadline,
     clock: stages.clock,
     signal: call.kill.signal,
@@ -183,29 +191,4 @@ function lateness(call: RunningCall, stages: CallStages): GateError | undefined 
     return new GateError('deadline-exceeded', 'the deadline passed before the call could be forwarded');
   }
   return undefined;
-}
-
-interface ExitWatch {
-  readonly inspect: (payload: Buffer) => void;
-  readonly settle: (result: RelayResult) => RelayResult;
-  readonly details: () => AuditRecord['details'];
-}
-
-/**
- * Looks for the exit code on a debug stream. talosctl does not wait for the status after it: it resets the stream, and
- * that is a normal end (talos cmd/talosctl/cmd/talos/debug.go).
- */
-function watchExit(): ExitWatch {
-  let exitCode: number | undefined;
-  return {
-    inspect: payload => {
-      const output = parseDebugOutput(payload);
-      if (output.kind === 'exit') exitCode = output.code;
-    },
-    settle: result =>
-      exitCode !== undefined && result.endCause === 'client'
-        ? { ...result, endCause: 'server', status: { code: grpcCodes.OK, message: '' } }
-        : result,
-    details: () => (exitCode === undefined ? undefined : { exitCode: String(exitCode) }),
-  };
 }

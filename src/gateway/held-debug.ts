@@ -36,13 +36,22 @@ export function heldTerminal(call: RunningCall, admitted: Admitted): HeldTermina
  * the last line and an exit code first (talos cmd/talosctl/cmd/talos/debug.go).
  */
 export function refuseShell(call: RunningCall, status: GrpcStatus, answered: boolean): void {
+  if (answered) writeExit(call);
+  else endShell(call, status.message);
+  refuse(call.incoming.stream, status);
+}
+
+/** The last line and a failing exit code, on a stream that somebody else ends with its status. */
+export function endShell(call: RunningCall, message: string): void {
+  show(call, `talosgate: ${message}\r\n`);
+  writeExit(call);
+}
+
+function writeExit(call: RunningCall): void {
   const { stream } = call.incoming;
-  if (!stream.destroyed) {
-    if (!answered) show(call, `talosgate: ${status.message}\r\n`);
-    startReply(stream);
-    stream.write(encodeFrame(encodeDebugExit(1)));
-  }
-  refuse(stream, status);
+  if (stream.destroyed) return;
+  startReply(stream);
+  stream.write(encodeFrame(encodeDebugExit(1)));
 }
 
 /** The size of the caller's terminal, as a message to the node. */

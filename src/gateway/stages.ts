@@ -15,6 +15,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { Channels } from '../upstream/connections.ts';
 import type { RunningCalls } from './calls.ts';
 import type { Leg } from './leg.ts';
+import type { SessionLimits } from './shell-session.ts';
 
 /** The parts that a call passes, in the order of their turn. */
 export interface CallStages {
@@ -61,6 +62,7 @@ export interface Approvals {
   readonly store: ApprovalStore;
   readonly texts: ApprovalTexts;
   readonly reasonRequired: boolean;
+  readonly limits: SessionLimits;
 }
 
 /** Legs that may go on, each that needs one with its grant. */

@@ -11,6 +11,7 @@ import type { RequestBody, RequestBodySink } from '../core/request-body.ts';
 import type { Channel } from './channel.ts';
 import { watchDeadline } from './deadline.ts';
 import { FanOutLeg, type FanOutLegEvents } from './fan-out-leg.ts';
+import { GuardedFlow, type InspectMessage } from './guarded-flow.ts';
 import { createMergedReply, type MergedReply, repliesTooLarge } from './merged-reply.ts';
 import type { UpstreamHeaders } from './metadata.ts';
 import { endWithStatus } from './reply.ts';
@@ -34,6 +35,10 @@ export interface FanOutOptions {
   readonly legs: readonly Leg[];
   readonly firstFrame: Buffer;
   readonly body: RequestBody;
+  /** Encoding of the caller's messages, needed only with `inspectRequestMessage`. */
+  readonly requestEncoding?: string | undefined;
+  /** Sees every request message after the first. Messages then pass decompressed. */
+  readonly inspectRequestMessage?: InspectMessage | undefined;
   readonly deadline?: number | undefined;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
@@ -62,6 +67,7 @@ class FanOut implements RequestBodySink, FanOutLegEvents {
   readonly #full = new Set<FanOutLeg>();
   readonly #legs: FanOutLeg[] = [];
   readonly #reply: MergedReply;
+  readonly #guard: GuardedFlow | undefined;
   readonly #streaming: boolean;
   /** Bytes of unary replies so far; they are kept until the last node has answered. */
   #received = 0;
@@ -74,6 +80,8 @@ class FanOut implements RequestBodySink, FanOutLegEvents {
     this.#o = options;
     this.#resolve = resolve;
     this.#requestValve = new Valve(options.body);
+    const { inspectRequestMessage } = options;
+    this.#guard = inspectRequestMessage === undefined ? undefined : this.#guardRequest(inspectRequestMessage);
     this.#streaming = options.kind === 'server-streaming' || options.kind === 'bidi-streaming';
     this.#reply = createMergedReply(options.downstream, this.#streaming, {
       hold: () => {
@@ -154,11 +162,38 @@ class FanOut implements RequestBodySink, FanOutLegEvents {
       this.#stop(statusOf(GateError.from(error)), 'gateway');
       return;
     }
-    for (const leg of this.#legs) if (!leg.over && !leg.write(chunk)) this.#hold(leg);
+    if (this.#guard !== undefined) this.#guard.push(chunk);
+    else this.#toAll(chunk);
   }
 
   end(): void {
+    if (this.#guard !== undefined) this.#guard.end();
+    else this.#endAll();
+  }
+
+  #toAll(chunk: Buffer): void {
+    for (const leg of this.#legs) if (!leg.over && !leg.write(chunk)) this.#hold(leg);
+  }
+
+  #endAll(): void {
     for (const leg of this.#legs) if (!leg.over) leg.endRequest();
+  }
+
+  #guardRequest(inspect: InspectMessage): GuardedFlow {
+    return new GuardedFlow({
+      inspect,
+      encoding: this.#o.requestEncoding,
+      valve: this.#requestValve,
+      write: frame => {
+        if (this.#result === undefined) this.#toAll(frame);
+      },
+      onEnd: () => {
+        this.#endAll();
+      },
+      onError: error => {
+        this.#stop(statusOf(error), 'gateway');
+      },
+    });
   }
 
   #hold(leg: FanOutLeg): void {
