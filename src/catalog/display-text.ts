@@ -2,16 +2,27 @@
 const maxText = 1024;
 
 /**
- * Text of a request as an audit record may hold it: passwords in URLs masked, control, format and bidi characters as
- * `\u{..}`, cut so that it takes at most 1 KiB as JSON.
+ * Text of a request as an audit record may hold it: passwords in URLs masked, characters that show nothing as `\u{..}`,
+ * long blanks counted, cut so that it takes at most 1 KiB as JSON.
  */
 export function displayText(text: string): string {
-  const masked = text.includes('@') ? text.replace(word, maskWord) : text;
+  const masked = withBlanksCounted(text.includes('@') ? text.replace(word, maskWord) : text);
   // Escaping only makes text longer, so what lies behind this can never be shown.
   const head = masked.length > 2 * maxText ? masked.slice(0, 2 * maxText) : masked;
-  const safe = hidden.test(head) ? head.replace(allHidden, escape) : head;
+  const safe = escapeHidden(head);
   const note = `… (${Buffer.byteLength(text)} bytes)`;
   return masked.length === head.length && fits(safe, maxText) ? safe : `${cut(safe, maxText - 32)}${note}`;
+}
+
+/**
+ * Text that somebody agrees to: as `displayText`, but nothing is masked (what stands before an @ would run all the same)
+ * and nothing is cut. Undefined when it takes more than 1 KiB as JSON.
+ */
+export function wholeText(text: string): string | undefined {
+  const counted = withBlanksCounted(text);
+  if (counted.length > maxText) return undefined;
+  const safe = escapeHidden(counted);
+  return fits(safe, maxText) ? safe : undefined;
 }
 
 /** Bytes that a string takes as JSON. */
@@ -19,11 +30,23 @@ export function jsonSize(text: string): number {
   return Buffer.byteLength(JSON.stringify(text));
 }
 
-/** A character that shows nothing or changes how others are shown: Cc, Cf (bidi marks, joiners, BOM), line separators. */
-const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
-const allHidden = new RegExp(hidden, 'gu');
+/**
+ * A character that shows nothing or changes how others are shown: control, format (bidi marks, joiners, BOM), private
+ * and default-ignorable ones, line separators, every blank but the plain one, the empty braille cell.
+ */
+const hidden = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{DI}\u{2800}[\p{Zs}--\x20]]/v;
+const allHidden = new RegExp(hidden, 'gv');
+
+function escapeHidden(text: string): string {
+  return hidden.test(text) ? text.replace(allHidden, escape) : text;
+}
 
 const escape = (char: string): string => `\\u{${char.codePointAt(0)?.toString(16) ?? ''}}`;
+
+/** Many blanks in a row would push what follows out of sight, or look like the end. */
+function withBlanksCounted(text: string): string {
+  return text.includes('    ') ? text.replace(/ {4,}/g, run => ` ⟨${run.length} blanks⟩ `) : text;
+}
 
 /** Three bytes for each UTF-16 unit is the most that UTF-8 takes, so short text need not be measured. */
 const fits = (text: string, size: number): boolean => text.length * 3 + 2 <= size || jsonSize(text) <= size;

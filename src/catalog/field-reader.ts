@@ -56,6 +56,13 @@ export class FieldReader {
     return message => read(message) === true;
   }
 
+  /** Keys of a map with string keys, sorted; none when absent. */
+  keys(path: string): Read<readonly string[]> {
+    const { field, read } = this.#open(path);
+    if (field.fieldKind !== 'map' || field.mapKey !== ScalarType.STRING) throw wrong(field, 'a map by string');
+    return message => Object.keys((read(message) as Readonly<Record<string, unknown>> | undefined) ?? {}).sort();
+  }
+
   /** Sub-messages of a list; their fields are read with a reader of their own and counted as used here. */
   list<Value>(path: string, below: (reader: FieldReader) => Read<Value>): Read<readonly Value[]> {
     const { field, read } = this.#open(path);

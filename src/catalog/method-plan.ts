@@ -42,7 +42,7 @@ export function compileMethodPlan(method: DescMethod, annotation: Annotation): M
     resource,
     raised: (message: Decoded) => (when?.(message) === true ? raise?.to : undefined),
     image,
-    summarize: compileSummary(input, annotation.show, annotation.digest),
+    summarize: compileSummary(input, annotation.show, annotation.digest, annotation.approvalFloor),
     emptyFacts: undefined,
   };
 }

@@ -1,9 +1,10 @@
 import { create, type DescField, type DescMessage, type Message, ScalarType, toBinary } from '@bufbuild/protobuf';
 import type { Duration } from '@bufbuild/protobuf/wkt';
+import { GateError } from '../core/gate-error.ts';
 import type { AuditValue } from '../core/method.ts';
-import { displayText, jsonSize } from './display-text.ts';
+import { displayText, jsonSize, wholeText } from './display-text.ts';
 import { isLeaf, resolvePath } from './field-path.ts';
-import { type Decoded, enumTexts, type Read, readField } from './field-reader.ts';
+import { type Decoded, enumTexts, FieldReader, type Read, readField } from './field-reader.ts';
 
 /** Length and keyed digest of a value that the log must not hold. `field` is its dotted path. */
 export type FieldDigest = (field: string, value: Uint8Array) => { readonly length: string; readonly digest: string };
@@ -16,26 +17,42 @@ const maxItems = 32;
 /** Bytes of JSON for everything whose length the caller chooses; the rest of 16 KiB is for names and fixed values. */
 const maxBytes = 12 * 1024;
 
+/** The same for a request that is shown whole; less, so that a record always has room for it. */
+const maxWholeBytes = 8 * 1024;
+
 /**
  * Compiles the audit summary of a request type: `show` fields as text or booleans, lists cut to 32 items, `digest`
- * fields through the caller's digest; everything else stays out. A summary never takes more than 16 KiB as JSON, and
- * no field can crowd out another. Absent lists, messages and optional fields are left out; a plain field that was not
- * set shows its zero value, because `mode: reboot` and `graceful: false` are zero values.
- * Throws when a path leads nowhere or a field cannot be shown.
+ * fields through the caller's digest, with the names in front where it is a map; everything else stays out. A summary
+ * never takes more than 16 KiB as JSON, and no field can crowd out another. Absent lists, messages and optional fields
+ * are left out; a plain field that was not set shows its zero value, because `mode: reboot` and `graceful: false` are
+ * zero values.
+ * With `whole`, for requests that somebody has to agree to, nothing is cut or masked: making the summary throws
+ * GateError `malformed-message` when it does not fit.
+ * Compiling throws when a path leads nowhere or a field cannot be shown.
  */
-export function compileSummary(desc: DescMessage, show: readonly string[], digests: readonly string[]): Summarize {
-  const share = Math.floor(maxBytes / Math.max(1, show.length));
+export function compileSummary(
+  desc: DescMessage,
+  show: readonly string[],
+  digests: readonly string[],
+  whole: boolean,
+): Summarize {
   const shown = show.map(path => ({ path, read: compileShow(desc, path) }));
-  const digested = digests.map(path => ({ path, read: compileDigest(desc, path) }));
+  const digested = digests.map(path => ({ path, read: compileDigest(desc, path), names: compileNames(desc, path) }));
+  const lists = shown.length + digested.filter(({ names }) => names !== undefined).length;
+  const share = Math.floor(maxBytes / Math.max(1, lists));
   return (message, digest) => {
     const summary: Record<string, AuditValue> = {};
+    const together = { left: maxWholeBytes, whole };
+    const budget = (): Budget => (whole ? together : { left: share, whole });
     for (const { path, read } of shown) {
-      const value = read(message, { left: share });
+      const value = read(message, budget());
       if (value !== undefined) summary[path] = value;
     }
-    for (const { path, read } of digested) {
+    for (const { path, read, names } of digested) {
       const value = read(message);
-      if (value !== undefined) summary[path] = digest(path, value);
+      if (value === undefined) continue;
+      const entry = digest(path, value);
+      summary[path] = names === undefined ? entry : [...showList(names(message), showText, budget()), entry];
     }
     return summary;
   };
@@ -44,6 +61,8 @@ export function compileSummary(desc: DescMessage, show: readonly string[], diges
 /** Bytes that a field may still take. */
 interface Budget {
   left: number;
+  /** True where refusing comes before cutting. */
+  readonly whole: boolean;
 }
 
 type Show = (message: Decoded, budget: Budget) => AuditValue | undefined;
@@ -74,7 +93,7 @@ function showList(
   items: readonly unknown[],
   one: (value: unknown, budget: Budget) => AuditValue | undefined,
   budget: Budget,
-): AuditValue {
+): AuditValue[] {
   const out: AuditValue[] = [];
   for (const item of items.slice(0, maxItems)) {
     const value = one(item, budget) ?? [];
@@ -82,11 +101,25 @@ function showList(
     if (budget.left < 0) break;
     out.push(value);
   }
+  if (out.length < items.length && budget.whole) throw notWhole();
   if (out.length < items.length) out.push(`… (${items.length - out.length} more)`);
   return out;
 }
 
-function compileLeaf(field: DescField): (value: unknown) => AuditValue {
+const showText = (value: unknown, { whole }: Budget): AuditValue => {
+  const shown = whole ? wholeText(value as string) : displayText(value as string);
+  if (shown === undefined) throw notWhole();
+  return shown;
+};
+
+function notWhole(): GateError {
+  const message =
+    'the request is too long for an approver to see all of it ' +
+    `(${maxItems} parameters, 1 KiB for each, ${maxWholeBytes / 1024} KiB together): shorten the parameters`;
+  return new GateError('malformed-message', message);
+}
+
+function compileLeaf(field: DescField): (value: unknown, budget: Budget) => AuditValue {
   if (field.message?.typeName === 'google.protobuf.Duration') return value => durationText(value as Duration);
   if (!isLeaf(field) || field.fieldKind === 'map' || field.scalar === ScalarType.BYTES) {
     throw new Error(`${field.parent.typeName}.${field.name} cannot be shown, digest or drop it`);
@@ -95,7 +128,7 @@ function compileLeaf(field: DescField): (value: unknown) => AuditValue {
     const names = enumTexts(field.enum);
     return value => names.get(value as number) ?? String(value);
   }
-  if (field.scalar === ScalarType.STRING) return value => displayText(value as string);
+  if (field.scalar === ScalarType.STRING) return showText;
   if (field.scalar === ScalarType.BOOL) return value => value as boolean;
   return value => String(value);
 }
@@ -106,6 +139,11 @@ function durationText({ seconds, nanos }: Duration): string {
   const whole = seconds < 0n ? -seconds : seconds;
   const fraction = Math.abs(nanos).toString().padStart(9, '0').replace(/0+$/, '');
   return `${sign}${whole}${fraction === '' ? '' : `.${fraction}`}s`;
+}
+
+/** Names in a map are no secret and say a lot (`LD_PRELOAD`); undefined for what is no map. */
+function compileNames(desc: DescMessage, path: string): Read<readonly string[]> | undefined {
+  return resolvePath(desc, path).at(-1)?.fieldKind === 'map' ? new FieldReader(desc).keys(path) : undefined;
 }
 
 /**

@@ -80,7 +80,7 @@ export declare type MethodRule = Message<"talosgate.MethodRule"> & {
   auditShow: string[];
 
   /**
-   * Request fields of which the audit log keeps length and digest only.
+   * Request fields of which the audit log keeps length and digest only; of a map also the names.
    *
    * @generated from field: repeated string audit_digest = 10;
    */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { displayText } from '../../../src/catalog/display-text.ts';
+import { displayText, wholeText } from '../../../src/catalog/display-text.ts';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
@@ -11,6 +11,10 @@ describe('displayText', { timeout: 60_000 }, () => {
     ['\u{202e}txt.exe', '\\u{202e}txt.exe'],
     ['a\u{200b}\u{2066}\u{feff}\u{7f}\u{85}\u{2028}', 'a\\u{200b}\\u{2066}\\u{feff}\\u{7f}\\u{85}\\u{2028}'],
     ['grüße €', 'grüße €'],
+    ['a   b', 'a   b'],
+    [`sh -c true${' '.repeat(57)}; reboot`, 'sh -c true ⟨57 blanks⟩ ; reboot'],
+    ['a    ', 'a ⟨4 blanks⟩ '],
+    ['a\u{a0}\u{3000}\u{3164}\u{2800}b\u{e000}', 'a\\u{a0}\\u{3000}\\u{3164}\\u{2800}b\\u{e000}'],
   ])('shows %j as %j', (text, shown) => {
     expect(displayText(text)).toBe(shown);
   });
@@ -41,6 +45,10 @@ describe('displayText', { timeout: 60_000 }, () => {
     expect(displayText('"'.repeat(600))).toContain('… (600 bytes)');
   });
 
+  it('shows what stands behind more blanks than fit', () => {
+    expect(displayText(`a${' '.repeat(100_000)}; reboot`)).toBe('a ⟨100000 blanks⟩ ; reboot');
+  });
+
   it('never shows a hidden character nor takes more than 1 KiB of JSON', () => {
     const texts = fc
       .array(fc.string({ unit: 'binary', maxLength: 50 }), { maxLength: 60 })
@@ -56,5 +64,21 @@ describe('displayText', { timeout: 60_000 }, () => {
 
   it('masks a password that reaches over the cut', () => {
     expect(displayText(`bob:${'s'.repeat(5000)}@host`)).toBe('bob:***@host');
+  });
+});
+
+describe('wholeText', () => {
+  it('masks nothing', () => {
+    expect(wholeText('sh:$(reboot)@h https://t@h')).toBe('sh:$(reboot)@h https://t@h');
+  });
+
+  it('escapes and counts blanks as displayText does', () => {
+    expect(wholeText('a\u{202e}b      c')).toBe('a\\u{202e}b ⟨6 blanks⟩ c');
+  });
+
+  it('gives nothing rather than a part', () => {
+    expect(wholeText('x'.repeat(1022))).toBe('x'.repeat(1022));
+    expect(wholeText('x'.repeat(1023))).toBeUndefined();
+    expect(wholeText('"'.repeat(600))).toBeUndefined();
   });
 });

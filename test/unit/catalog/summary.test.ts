@@ -18,7 +18,7 @@ import {
   ResetRequestSchema,
 } from '../../../src/gen/machine/machine_pb.js';
 import { BlockDeviceWipeDescriptor_Method, BlockDeviceWipeRequestSchema } from '../../../src/gen/storage/storage_pb.js';
-import { inspect, methodAt, openDigest } from './support.ts';
+import { inspect, methodAt, openDigest, refusal } from './support.ts';
 import { bytes, field, number } from './wire.ts';
 
 const machine = (name: string): string => `/machine.MachineService/${name}`;
@@ -116,7 +116,7 @@ describe('the summary of a request', () => {
     });
     const env = [field(4, field(1, 'A'), field(2, '1')), field(4, field(1, 'B'), field(2, '2'))];
     expect(summary['spec.args']).toEqual(['sh', '-c', '']);
-    expect(summary['spec.env']).toMatchObject({ digest: hex(...env) });
+    expect(summary['spec.env']).toEqual(['A', 'B', { length: '16', digest: hex(...env) }]);
     const bpfFilter = [{ op: 1 }, { jt: 2 }];
     const capture = inspect(machine('PacketCapture'), PacketCaptureRequestSchema, { bpfFilter });
     expect(capture.summary['bpf_filter']).toMatchObject({
@@ -148,6 +148,50 @@ describe('the summary of a request', () => {
       'containerd.driver': 'cri',
       'containerd.namespace': 'ns-system',
     });
+  });
+});
+
+describe('the summary of a debug container', () => {
+  const debug = (spec: { args?: string[]; env?: Record<string, string>; imageName?: string }) =>
+    inspect('/machine.DebugService/ContainerRun', DebugContainerRunRequestSchema, {
+      request: { case: 'spec', value: { imageName: 'x', ...spec } },
+    }).summary;
+  const numbered = (count: number, length = 4) =>
+    Array.from({ length: count }, (_, at) => `${at}`.padStart(length, 'x'));
+
+  it('shows every parameter as it will run, passwords included', () => {
+    const args = ['sh', '-c', 'a:$(reboot)@b', 'https://u:p@h/'];
+    expect(debug({ args })['spec.args']).toEqual(args);
+    expect(debug({ args: numbered(32) })['spec.args']).toEqual(numbered(32));
+    expect(debug({ args: ['x'.repeat(1022)] })['spec.args']).toEqual(['x'.repeat(1022)]);
+  });
+
+  it('names the environment and hides its values', () => {
+    const env = { PATH: '/bin', LD_PRELOAD: '/host/evil.so' };
+    const { 'spec.env': shown } = debug({ env });
+    expect(shown).toEqual(['LD_PRELOAD', 'PATH', expect.objectContaining({ digest: expect.any(String) as string })]);
+  });
+
+  it.each([
+    ['a 33rd parameter', { args: numbered(33) }],
+    ['a parameter over 1 KiB', { args: ['x'.repeat(1023)] }],
+    ['a parameter that is over 1 KiB once it is escaped', { args: ['\u{202e}'.repeat(200)] }],
+    ['parameters over 8 KiB together', { args: numbered(10, 1000) }],
+    ['a 33rd variable', { env: Object.fromEntries(numbered(33).map(name => [name, ''])) }],
+    ['a variable with a name over 1 KiB', { env: { ['x'.repeat(1100)]: '' } }],
+    [
+      'parameters and variables over 8 KiB together',
+      {
+        args: numbered(5, 1000),
+        env: Object.fromEntries(numbered(5, 1000).map(name => [name, ''])),
+      },
+    ],
+    ['an image name over 1 KiB', { imageName: `${'x'.repeat(1100)}@sha256:${'a'.repeat(64)}` }],
+  ])('is refused with %s', (_what, spec) => {
+    const { code, message } = refusal(() => debug(spec));
+    expect(code).toBe('malformed-message');
+    expect(message).toContain('shorten the parameters');
+    expect(message).not.toMatch(/arg\(s\)|flag|command/i);
   });
 });
 
