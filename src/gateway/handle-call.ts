@@ -38,6 +38,11 @@ export async function handleCall(incoming: IncomingCall, stages: CallStages): Pr
       await refuseCall(call, granted.refusal, stages);
       return;
     }
+    const crowded = holdLegs(call, granted.value.legs, stages);
+    if (crowded !== undefined) {
+      await refuseCall(call, crowded, stages);
+      return;
+    }
     await recordIntents(call, granted.value.legs, stages);
     const status = await forward(call, admitted.value, granted.value, stages);
     observe(call, 'allow', undefined, status.code, stages);
@@ -48,12 +53,25 @@ export async function handleCall(incoming: IncomingCall, stages: CallStages): Pr
   }
 }
 
+/** A caller who has too much open already is refused before anything of the call is recorded as allowed. */
+function holdLegs(call: RunningCall, legs: readonly Leg[], stages: CallStages): Refusal | undefined {
+  try {
+    stages.calls.holdLegs(call, legs.filter(leg => leg.decision.effect !== 'deny').length);
+    return undefined;
+  } catch (thrown) {
+    const error = GateError.from(thrown);
+    if (error.code !== 'overloaded') throw thrown;
+    return { reason: 'overloaded', error, legs: [] };
+  }
+}
+
 /**
  * Writes the intents of the allowed legs and the denials of the others, and waits until they are durable. A leg with a
  * grant claims it in the transaction of its intent.
  */
 async function recordIntents(call: RunningCall, legs: readonly Leg[], stages: CallStages): Promise<void> {
   const started = stages.clock.monotonic();
+  call.gone.signal.throwIfAborted();
   const options = { signal: call.gone.signal, ...(call.deadline === undefined ? {} : { deadline: call.deadline }) };
   call.intentAsked = true;
   const plain = legs.filter(leg => leg.grant === undefined);
@@ -119,7 +137,7 @@ function failCall(call: RunningCall, thrown: unknown, stages: CallStages): void 
   }
   // Not when the log is away, for there is nothing to write to; nor when an intent may still land, for the log itself
   // ends such an intent as not forwarded.
-  const landing = call.intentAsked && reason === 'cancelled';
+  const landing = call.intentAsked && error.code === 'cancelled';
   if (call.openLegs.size === 0 && reason !== 'audit-unavailable' && !landing) {
     void stages.audit.enqueue(denyRecord(call, reason, status, undefined, undefined));
   }

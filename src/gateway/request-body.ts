@@ -148,6 +148,8 @@ class StreamBody implements RequestBody {
         if (this.#waiting !== undefined) this.#fail(callerGone());
         this.#release();
       });
+      // An end without data comes as soon as it arrives, whether anybody listens or not.
+      if (stream.readableEnded) this.#onEnd();
     }
     if (!this.#paused) stream.resume();
   }
