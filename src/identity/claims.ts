@@ -20,7 +20,7 @@ export function mapClaims(
   if (label === 'email' && settings.require_verified_email && claimAt(payload, 'email_verified') !== true) {
     return { problem: 'the e-mail address in the token is not verified' };
   }
-  const groups = readGroups(claimAt(payload, settings.groups_claim));
+  const groups = claimedGroups(payload, settings);
   if (groups === undefined) return { problem: 'the groups in the token are not acceptable' };
   // Prefixed before it is read as a name again, so that the whole obeys the same rules.
   const whole = readName(`${settings.id_prefix}${id}`);
@@ -31,6 +31,18 @@ export function mapClaims(
 /** The name that an unverified token gives itself, for the audit log only. */
 export function claimedName(payload: JWTPayload, settings: JwtIssuerSettings): string | undefined {
   return readName(claimAt(payload, settings.id_claim));
+}
+
+/**
+ * Groups by the names that policy knows. Issuers are kept apart by default: whoever runs one decides what its groups are
+ * called, so `talos-admins` of a build system must not be the `talos-admins` of the people.
+ */
+function claimedGroups(payload: JWTPayload, settings: JwtIssuerSettings): readonly string[] | undefined {
+  if (!settings.read_groups) return [];
+  const groups = readGroups(claimAt(payload, settings.groups_claim));
+  const prefix = settings.groups_prefix ?? settings.id_prefix;
+  // Read again as prefixed, so that the whole obeys the same rules.
+  return groups === undefined || prefix === '' ? groups : readGroups(groups.map(group => `${prefix}${group}`));
 }
 
 function kindOf(payload: JWTPayload, settings: JwtIssuerSettings): 'person' | 'machine' {

@@ -110,10 +110,19 @@ export const JwtIssuerSettings = Type.Object(
       default: 'groups',
       description: 'Claim that lists the groups; a list walks into objects, such as [realm_access, roles].',
     }),
+    read_groups: Type.Boolean({
+      default: true,
+      description: 'false: groups in tokens of this issuer count for nothing.',
+    }),
     id_prefix: Type.String({
       default: '',
       description: 'Put before every name from this issuer, to keep issuers apart.',
     }),
+    groups_prefix: Type.Optional(
+      Type.String({
+        description: 'Put before every group from this issuer; id_prefix when not set. "" shares groups with others.',
+      }),
+    ),
     kind: Type.Enum(['person', 'machine'], {
       default: 'person',
       description: 'What callers from this issuer are.',

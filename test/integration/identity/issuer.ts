@@ -61,6 +61,7 @@ export function issuerSettings(keys: JwtIssuerSettings['keys'], more: Partial<Jw
     id_claim: 'email',
     require_verified_email: true,
     groups_claim: 'groups',
+    read_groups: true,
     id_prefix: '',
     kind: 'person',
     ...more,

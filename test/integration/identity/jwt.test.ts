@@ -170,7 +170,23 @@ describe('createJwtAuthenticator', () => {
         machine_when: { claim: 'use', equals: 'ci' },
       },
     );
-    expect(principalOf(outcome)).toMatchObject({ id: 'git:repo:deploy', kind: 'machine', groups: ['ops'] });
+    expect(principalOf(outcome)).toMatchObject({ id: 'git:repo:deploy', kind: 'machine', groups: ['git:ops'] });
+  });
+
+  it.each([
+    ['an issuer with id_prefix brings no groups of others', { id_prefix: 'ci:' }, ['ci:talos-admins']],
+    ['groups_prefix goes before id_prefix', { id_prefix: 'ci:', groups_prefix: 'build/' }, ['build/talos-admins']],
+    ['groups_prefix works alone', { groups_prefix: 'okta:' }, ['okta:talos-admins']],
+    ['an empty groups_prefix shares groups', { id_prefix: 'ci:', groups_prefix: '' }, ['talos-admins']],
+    ['read_groups: false leaves groups out', { read_groups: false }, []],
+  ])('%s', async (_, settings, groups) => {
+    expect(principalOf(await askWith({ groups: ['talos-admins'] }, settings)).groups).toEqual(groups);
+  });
+
+  it('refuses a group that is too long with its prefix, and reads none that may be odd where none count', async () => {
+    const long = { groups: ['x'.repeat(256)] };
+    expect(refusalOf(await askWith(long, { id_prefix: 'ci:' })).reason).toBe('bad-token');
+    expect(principalOf(await askWith(long, { id_prefix: 'ci:', read_groups: false })).groups).toEqual([]);
   });
 
   it('finds no claim that every object inherits', async () => {

@@ -12,6 +12,7 @@ function issuer(more: Partial<JwtIssuerSettings> = {}): JwtIssuerSettings {
     id_claim: 'email',
     require_verified_email: true,
     groups_claim: 'groups',
+    read_groups: true,
     id_prefix: '',
     kind: 'person',
     ...more,
