@@ -3,7 +3,7 @@ import type { EndCause } from '../core/audit-record.ts';
 import type { Clock } from '../core/clock.ts';
 import { GateError } from '../core/gate-error.ts';
 import { type GrpcStatus, grpcCodes, maxMessageBytes } from '../core/grpc.ts';
-import { FrameCounter } from '../core/grpc-frame.ts';
+import { encodeFrame, FrameCounter } from '../core/grpc-frame.ts';
 import { statusOf } from '../core/grpc-status.ts';
 import type { CallKind } from '../core/method.ts';
 import type { RelayResult } from '../core/relay-result.ts';
@@ -184,8 +184,8 @@ class FanOut implements RequestBodySink, FanOutLegEvents {
       inspect,
       encoding: this.#o.requestEncoding,
       valve: this.#requestValve,
-      write: frame => {
-        if (this.#result === undefined) this.#toAll(frame);
+      write: payload => {
+        if (this.#result === undefined) this.#toAll(encodeFrame(payload));
       },
       onEnd: () => {
         this.#endAll();
