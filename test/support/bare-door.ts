@@ -37,7 +37,12 @@ export async function openBareDoor(
     identity,
     fleet: createFleet(config.fleet),
     refusalMessage,
-    approvals: { store, texts: { approvers: undefined, baseUrl: undefined }, reasonRequired: true },
+    approvals: {
+      store,
+      texts: { approvers: undefined, baseUrl: undefined },
+      reasonRequired: true,
+      limits: { sessionMs: 60_000, idleMs: 60_000 },
+    },
     audit,
     channels,
     digest: (_field, value) => ({ length: String(value.length), digest: 'test' }),
