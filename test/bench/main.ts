@@ -14,16 +14,19 @@ import { profilePath } from './subjects.ts';
 const root = new URL('../../', import.meta.url);
 const folder = new URL('.talosgate/bench/', root);
 
+/** Numbers of rules between which the cost of a decision is compared. */
+const fewAndMany = [10, 10_000];
+
 const options = readOptions(process.argv.slice(2), process.env);
 if (options === undefined) print(usage);
 else await run(options);
 
 async function run(options: BenchOptions): Promise<void> {
   const verdicts: Verdict[] = [];
-  const policy = options.policy ? await benchDecide(options.quick ? [10, 10_000] : undefined) : [];
+  const policy = options.policy ? await benchDecide(options.quick ? fewAndMany : undefined) : [];
   if (options.policy) {
     print(policyTable(policy));
-    verdicts.push(judge(policyGoal, [policy]));
+    verdicts.push(judge(policyGoal, [policy, await benchDecide(fewAndMany), await benchDecide(fewAndMany)]));
   }
   const calls =
     options.subjects.length > 0 ? await benchCalls(options, folder.pathname, print, showProgress) : undefined;

@@ -2,10 +2,8 @@
 // log: one INSERT per record, or none.
 import { createHmac } from 'node:crypto';
 import pino from 'pino';
-import { createApprovalStore } from '../../../src/approvals/store.ts';
 import { createCatalog } from '../../../src/catalog/catalog.ts';
 import { systemClock as clock } from '../../../src/core/clock.ts';
-import { createPool } from '../../../src/db/pool.ts';
 import { createFleet } from '../../../src/fleet/fleet.ts';
 import { createRunningCalls } from '../../../src/gateway/calls.ts';
 import { handleCall } from '../../../src/gateway/handle-call.ts';
@@ -54,14 +52,6 @@ const metrics = createMetrics({
   auditHealthy: () => audit.health().ok,
   openCalls: () => calls.size,
 });
-// Never asked in this benchmark, and connected to nothing until it is.
-const approvals = createApprovalStore({
-  database: createPool({ url: 'postgres://127.0.0.1:1/none' }),
-  clock,
-  record: record => audit.append([record]),
-  settings: { pending: 1000, claim_window: 1000, max_open: 1 },
-});
-
 const stages: CallStages = {
   clock,
   calls,
@@ -70,7 +60,8 @@ const stages: CallStages = {
   fleet,
   decide: policy.decide,
   refusalMessage: () => 'refused',
-  approvals: { store: approvals, texts: { approvers: undefined, baseUrl: undefined }, reasonRequired: false },
+  // Version never needs one; a call that does would fail here, and the run with it.
+  approvals: undefined as never,
   audit,
   channels: nodeChannels(settings),
   digest: (field, value) => ({
