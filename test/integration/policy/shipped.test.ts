@@ -93,11 +93,15 @@ describe('shipped policy', () => {
     'time.read': 'node',
   };
 
-  test('a viewer may do all of class read and nothing else but read some files', () => {
+  /** Reads for which a node connects to a host that the caller names. */
+  const reachOut = ['image.verify', 'time.check'];
+
+  test('a viewer may do all of class read that stays on the node, and nothing else but read some files', () => {
     const reading = [...actions].filter(([, facts]) => facts.risk === 'read').map(([action]) => action);
     expect(Object.keys(readResources).sort()).toEqual(reading.sort());
     for (const [action, resource] of Object.entries(readResources)) {
-      expect([action, asRole('role:viewer', action, resource)]).toEqual([action, 'allow']);
+      const expected = reachOut.includes(action) ? 'deny' : 'allow';
+      expect([action, asRole('role:viewer', action, resource)]).toEqual([action, expected]);
     }
     const other = [...actions].filter(([, facts]) => facts.risk !== 'read');
     for (const [action] of other) {
@@ -128,6 +132,13 @@ describe('shipped policy', () => {
       'allow',
       'allow',
     ]);
+  });
+
+  test('only an operator and an admin send nodes to a time server, only an admin to a registry to verify', () => {
+    const may = (action: string) =>
+      roles.filter(role => asRole(role, action, readResources[action] ?? '') !== 'deny').sort();
+    expect(may('time.check')).toEqual(['role:admin', 'role:operator']);
+    expect(may('image.verify')).toEqual(['role:admin']);
   });
 
   test('an admin is allowed or asked for approval everywhere on a node, except in the namespaces of the host', () => {
