@@ -16,8 +16,9 @@ export interface ReplyShape {
   /** Where the status stands: `headers` is a reply without a body. */
   readonly statusIn: 'headers' | 'trailers' | 'nowhere';
   readonly code: number | undefined;
-  /** As it stands on the wire, percent-encoded. */
   readonly message: string;
+  /** The message as it stands on the wire, percent-encoded. */
+  readonly rawMessage: string;
   readonly detailsBin: string | undefined;
   /** Messages, hex. Of several nodes: by node, for the order in which nodes answer is nobody's promise. */
   readonly messages: readonly string[];
@@ -29,6 +30,8 @@ export interface ReplyShape {
 }
 
 const ofStatus = new Set(['grpc-status', 'grpc-message', 'grpc-status-details-bin']);
+/** `date` is a clock: two calls may have two values. */
+const apart = new Set([...ofStatus, ':status', 'content-type', 'grpc-encoding', 'date']);
 
 /** `merged`: the reply may be that of several nodes; `streams`: their messages come one by one. */
 export function shapeOf(reply: Exchange, merged: boolean, streams: boolean): ReplyShape {
@@ -40,12 +43,13 @@ export function shapeOf(reply: Exchange, merged: boolean, streams: boolean): Rep
     contentType: field(reply.headers, 'content-type'),
     // Absent means identity (PROTOCOL-HTTP2.md, "Message-Encoding").
     encoding: field(reply.headers, 'grpc-encoding') ?? 'identity',
-    headers: pairs(reply.headers, new Set([...ofStatus, ':status', 'content-type', 'grpc-encoding'])),
+    headers: pairs(reply.headers, apart),
     trailers: pairs(reply.trailers, ofStatus),
     statusIn:
       field(carrier, 'grpc-status') === undefined ? 'nowhere' : reply.trailers.length > 0 ? 'trailers' : 'headers',
     code: reply.code,
-    message: field(carrier, 'grpc-message') ?? '',
+    message: reply.message,
+    rawMessage: field(carrier, 'grpc-message') ?? '',
     detailsBin: field(carrier, 'grpc-status-details-bin'),
     messages: parts.filter(part => !('failed' in part) || !part.failed).map(part => part.bytes.toString('hex')),
     failures: failed.map(({ hostname, status }) => `${hostname} ${status?.code ?? 'no status'}`),

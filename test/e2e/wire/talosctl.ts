@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeFrame } from '../../../src/core/grpc-frame.ts';
-import { connectH2, type H2Client, type H2ClientOptions, type H2Reply } from '../../support/h2-client.ts';
+import { resetStream } from '../../../src/upstream/reset.ts';
+import { connectH2, type H2Call, type H2Client, type H2ClientOptions, type H2Reply } from '../../support/h2-client.ts';
 import type { Sample } from './sample.ts';
 
 /** Windows of talosctl, bytes (talos pkg/machinery/client/connection.go). The connection's is the smaller one. */
@@ -44,7 +45,7 @@ export class Talosctl {
   async send(sample: Sample, to: Addressing, options: SendOptions): Promise<Exchange> {
     const started = performance.now();
     const call = this.#client.start(sample.path, headersOf(sample.path, to, options));
-    const timer = setTimeout(() => call.cancel(), patienceMs);
+    const timer = setTimeout(leave, patienceMs, call);
     sample.requests.forEach((request, index) => {
       const frame = encodeFrame(request);
       // Like grpc-go: the last message of a caller who has no more to say carries END_STREAM.
@@ -60,7 +61,7 @@ export class Talosctl {
       );
       if (left) {
         await sleep(surplusMs);
-        call.cancel();
+        leave(call);
       }
     }
     const reply = await call.reply;
@@ -71,6 +72,11 @@ export class Talosctl {
   close(): Promise<void> {
     return this.#client.close();
   }
+}
+
+/** RST_STREAM and nothing before it, as grpc-go does; `stream.close()` would half-close first. */
+function leave(call: H2Call): void {
+  resetStream(call.stream);
 }
 
 /** Connects with talosctl's windows. */

@@ -41,7 +41,7 @@ export interface Twins {
   /** A connection to `wire-cp-1` of the first cluster, with a certificate that has these Talos roles. */
   connect(...roles: string[]): Promise<Talosctl>;
   /** Both. */
-  each(work: (twin: Twin) => Promise<void>): Promise<void>;
+  each(work: (twin: Twin) => Promise<void> | void): Promise<void>;
   close(): Promise<void>;
 }
 

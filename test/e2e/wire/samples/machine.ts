@@ -25,7 +25,7 @@ export const machineSamples = [
   sample(method.kubeconfig, {}, onControlPlane),
   sample(method.list, { root: '/etc', recurse: true, recursionDepth: 3, reportXattrs: true }),
   sample(method.loadAvg),
-  sample(method.logs, { namespace: 'system', id: 'kubelet', follow: true, tailLines: -1 }, { take: 7 }),
+  sample(method.logs, { namespace: 'system', id: 'kubelet', follow: true, tailLines: 5 }, { take: 1 }),
   sample(method.logsContainers),
   sample(method.memory),
   sample(method.mounts),

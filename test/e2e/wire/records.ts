@@ -1,0 +1,35 @@
+import type { AuditRecord } from '../../../src/core/audit-record.ts';
+import type { AuditWatch } from '../../support/audit-watch.ts';
+import { until } from '../../support/until.ts';
+
+/** The records of calls since the watch moved on, once they are these; fails with both lists when they stay others. */
+export async function expectRecords(watch: AuditWatch, wanted: readonly string[]): Promise<void> {
+  const want = wanted.toSorted().join('\n');
+  let have = '';
+  await until(
+    async () => {
+      have = (await watch.records()).filter(isOfCall).map(lineOf).toSorted().join('\n');
+      return have === want;
+    },
+    () => `wanted these records:\n${want}\nhave these:\n${have}`,
+  );
+}
+
+export const line = {
+  intent: (path: string, node: string): string => `call.intent ${path} ${node}`,
+  outcome: (path: string, node: string, code: number, cause: string): string =>
+    `call.outcome ${path} ${node} ${code} ${cause}`,
+  deny: (path: string, node: string | undefined, code: number, reason: string): string =>
+    `call.deny ${path} ${node ?? '-'} ${code} ${reason}`,
+};
+
+function lineOf(record: AuditRecord): string {
+  const { kind, method = '-', node = '-', grpcCode = -1, endCause = '-', reason = '-' } = record;
+  if (kind === 'call.intent') return line.intent(method, node);
+  if (kind === 'call.outcome') return line.outcome(method, node, grpcCode, endCause);
+  return line.deny(method, node, grpcCode, reason);
+}
+
+function isOfCall({ kind }: AuditRecord): boolean {
+  return kind === 'call.intent' || kind === 'call.outcome' || kind === 'call.deny';
+}
