@@ -87,7 +87,7 @@ export class Committer {
     this.#stop.abort();
     await this.#session?.close();
     await this.#running;
-    for (const group of this.#intake.groups()) turnAway(group, undefined);
+    for (const group of this.#intake.groups()) this.#turnAway(group, undefined);
   }
 
   async #run(): Promise<void> {
@@ -154,7 +154,7 @@ export class Committer {
         }
       }
     }
-    for (const group of groups) turnAway(group, undefined);
+    for (const group of groups) this.#turnAway(group, undefined);
   }
 
   /** The database answered that it will never take this batch: look for the culprit, then tell it. */
@@ -168,6 +168,7 @@ export class Committer {
       return;
     }
     only.state = 'done';
+    this.#intake.release(only);
     if (failure === 'claim-refused') {
       // approval_claim words its refusals for people.
       const why = cause instanceof Error ? cause.message : 'the approval cannot be used';
@@ -209,9 +210,15 @@ export class Committer {
     const opened = this.#breaker.failed(thrown instanceof Error ? thrown.message : String(thrown));
     if (opened) this.#settings.report('the audit database does not take records', thrown);
     if (this.#breaker.open) {
-      for (const group of this.#intake.takeAwaited()) turnAway(group, thrown);
+      for (const group of this.#intake.takeAwaited()) this.#turnAway(group, thrown);
     }
     await sleep(this.#breaker.pauseMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+  }
+
+  #turnAway(group: Group, cause: unknown): void {
+    if (group.state === 'waiting') group.settle(unavailable(cause));
+    group.state = 'done';
+    this.#intake.release(group);
   }
 
   async #connected(): Promise<Session> {
@@ -233,9 +240,4 @@ export class Committer {
 export function unavailable(cause?: unknown): GateError {
   const message = 'the audit log cannot be written, so the call was not forwarded; try again shortly';
   return new GateError('audit-unavailable', message, { cause });
-}
-
-function turnAway(group: Group, cause: unknown): void {
-  if (group.state === 'waiting') group.settle(unavailable(cause));
-  group.state = 'done';
 }

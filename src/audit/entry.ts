@@ -11,13 +11,18 @@ export interface Entry {
   readonly bytes: number;
 }
 
+/**
+ * How a group waits. `outcome`: in room that was kept for it when its intent was taken in. `awaited`: somebody waits for it.
+ * `unawaited`: nobody does, and it is dropped when its lane is full. What is not awaited outlives an outage.
+ */
+export type Lane = 'outcome' | 'awaited' | 'unawaited';
+
 /** What a caller hands over as one: becomes durable in one commit, together with the claim when there is one. */
 export interface Group {
   readonly entries: readonly Entry[];
   readonly claim: Claim | undefined;
   readonly bytes: number;
-  /** False for records that nobody waits for; these outlive an outage. */
-  readonly awaited: boolean;
+  readonly lane: Lane;
   /** How the caller learned the end. `given-up`: told that it failed, although it may still land. */
   state: 'waiting' | 'given-up' | 'done';
   /** True once a batch with it may not share a commit with others: its content was refused in company. */

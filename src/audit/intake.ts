@@ -1,10 +1,17 @@
+import type { AuditRecord } from '../core/audit-record.ts';
 import { GateError } from '../core/gate-error.ts';
-import type { Group } from './entry.ts';
+import type { Group, Lane } from './entry.ts';
+import { Queue } from './queue.ts';
+import { outcomeBytes, Reservations } from './reservations.ts';
 
-/** Bounds of each of the two queues, and of one batch. */
+/** Bounds of the queues, and of one batch. */
 export interface IntakeLimits {
+  /** Of what somebody waits for, and again of what nobody waits for. */
   readonly queueRecords: number;
   readonly queueBytes: number;
+  /** Of outcomes: those that are queued, and those that are still to come for intents that were taken in. */
+  readonly outcomeRecords: number;
+  readonly outcomeBytes: number;
   readonly batchRecords: number;
   readonly batchBytes: number;
 }
@@ -12,41 +19,73 @@ export interface IntakeLimits {
 export const defaultLimits: IntakeLimits = {
   queueRecords: 4_096,
   queueBytes: 16 * 1024 * 1024,
+  outcomeRecords: 16_384,
+  outcomeBytes: 48 * 1024 * 1024,
   batchRecords: 256,
   batchBytes: 1024 * 1024,
 };
 
 /**
- * Two bounded queues. What nobody waits for (outcomes) has its own and goes first: it ends calls that have begun, and it
- * must still fit when callers have filled the other one.
+ * In what order a batch is filled, and how much of it each lane may have at that turn. Outcomes go first: they end calls
+ * that have begun. What nobody waits for gets a share, so that neither it nor callers starve.
+ */
+const turns: readonly (readonly [lane: Lane, share: number])[] = [
+  ['outcome', 1],
+  ['unawaited', 0.25],
+  ['awaited', 1],
+  ['unawaited', 1],
+];
+
+/**
+ * What waits to be written, in lanes with a bound each. An intent is only taken in together with room for its outcome, so
+ * an outcome always fits; it comes in by the lane `outcome`, which nothing else may use.
  */
 export class Intake {
   readonly #limits: IntakeLimits;
-  readonly #awaited = new Queue();
-  readonly #unattended = new Queue();
+  readonly #lanes: Readonly<Record<Lane, Queue>> = {
+    outcome: new Queue(),
+    awaited: new Queue(),
+    unawaited: new Queue(),
+  };
+  readonly #reserved = new Reservations();
 
   constructor(limits: IntakeLimits) {
     this.#limits = limits;
   }
 
   get records(): number {
-    return this.#awaited.records + this.#unattended.records;
+    return Object.values(this.#lanes).reduce((sum, lane) => sum + lane.records, 0);
   }
 
   get bytes(): number {
-    return this.#awaited.bytes + this.#unattended.bytes;
+    return Object.values(this.#lanes).reduce((sum, lane) => sum + lane.bytes, 0);
+  }
+
+  /** Outcomes for which room is kept: those of intents that are queued, under way or open. */
+  get reserved(): number {
+    return this.#reserved.records;
+  }
+
+  /** The lane of a record that nobody waits for. */
+  laneOf(record: AuditRecord): Lane {
+    return record.kind === 'call.outcome' && this.#reserved.has(record) ? 'outcome' : 'unawaited';
   }
 
   /**
-   * Throws GateError `overloaded` when the group does not fit. Groups that somebody waits for are refused already when
-   * the other queue is three quarters full, because their outcomes would have to go there.
+   * Throws GateError `overloaded`, and changes nothing, when the group does not fit, or the outcomes of its intents would
+   * not. A group in the lane `outcome` always fits.
    */
   offer(group: Group): void {
-    const queue = group.awaited ? this.#awaited : this.#unattended;
-    if (this.#isOver(queue, group, 1) || (group.awaited && this.#isOver(this.#unattended, undefined, 0.75))) {
-      throw new GateError('overloaded', 'the audit log cannot keep up, nothing was forwarded; try again shortly');
+    const lane = this.#lanes[group.lane];
+    if (group.lane === 'outcome') {
+      for (const { record } of group.entries) this.#reserved.release(record);
+    } else {
+      const { queueRecords, queueBytes } = this.#limits;
+      if (lane.records + group.entries.length > queueRecords || lane.bytes + group.bytes > queueBytes)
+        throw overloaded();
+      this.#reserve(group);
     }
-    queue.push(group);
+    lane.push(group);
   }
 
   /** Takes the next batch: several groups, or one alone that claims an approval. Groups given up meanwhile are dropped. */
@@ -54,19 +93,24 @@ export class Intake {
     const batch: Group[] = [];
     let records = 0;
     let bytes = 0;
-    for (const queue of [this.#unattended, this.#awaited]) {
-      for (let next = queue.peek(); next !== undefined; next = queue.peek()) {
+    for (const [name, share] of turns) {
+      const lane = this.#lanes[name];
+      let ofLane = 0;
+      for (let next = lane.peek(); next !== undefined; next = lane.peek()) {
         if (next.state !== 'waiting') {
-          queue.shift();
+          lane.shift();
+          this.release(next);
           continue;
         }
+        if (ofLane >= this.#limits.batchRecords * share) break;
         const single = next.claim !== undefined || next.alone;
         const full =
           records + next.entries.length > this.#limits.batchRecords || bytes + next.bytes > this.#limits.batchBytes;
         if (batch.length > 0 && (full || single)) return batch;
-        queue.shift();
+        lane.shift();
         batch.push(next);
         records += next.entries.length;
+        ofLane += next.entries.length;
         bytes += next.bytes;
         if (single) return batch;
       }
@@ -76,78 +120,38 @@ export class Intake {
 
   /** Puts a batch that certainly did not land back to where it came from, in order. */
   putBack(batch: readonly Group[]): void {
-    for (const group of batch.toReversed()) (group.awaited ? this.#awaited : this.#unattended).unshift(group);
+    for (const group of batch.toReversed()) this.#lanes[group.lane].unshift(group);
   }
 
-  /** Every group in either queue. */
+  /** Gives back the room for the outcomes of intents that will never be written. */
+  release(group: Group): void {
+    for (const { record } of group.entries) if (record.kind === 'call.intent') this.#reserved.release(record);
+  }
+
+  /** Every group in any lane. */
   *groups(): Generator<Group> {
-    yield* this.#unattended.groups();
-    yield* this.#awaited.groups();
+    for (const lane of Object.values(this.#lanes)) yield* lane.groups();
   }
 
   /** Takes out everything that somebody waits for. */
   takeAwaited(): Group[] {
+    const { awaited } = this.#lanes;
     const taken: Group[] = [];
-    for (let next = this.#awaited.shift(); next !== undefined; next = this.#awaited.shift()) taken.push(next);
+    for (let next = awaited.shift(); next !== undefined; next = awaited.shift()) taken.push(next);
     return taken;
   }
 
-  #isOver(queue: Queue, group: Group | undefined, share: number): boolean {
-    const { queueRecords, queueBytes } = this.#limits;
-    return (
-      queue.records + (group?.entries.length ?? 0) > queueRecords * share ||
-      queue.bytes + (group?.bytes ?? 0) > queueBytes * share
-    );
+  #reserve(group: Group): void {
+    const intents = group.entries.flatMap(({ record }) => (record.kind === 'call.intent' ? [record] : []));
+    if (intents.length === 0) return;
+    const { outcome } = this.#lanes;
+    const records = this.#reserved.records + outcome.records + intents.length;
+    const bytes = this.#reserved.bytes + outcome.bytes + intents.reduce((sum, one) => sum + outcomeBytes(one), 0);
+    if (records > this.#limits.outcomeRecords || bytes > this.#limits.outcomeBytes) throw overloaded();
+    for (const intent of intents) this.#reserved.take(intent);
   }
 }
 
-/** First in, first out, without moving the rest at each step. */
-class Queue {
-  #groups: Group[] = [];
-  #start = 0;
-  records = 0;
-  bytes = 0;
-
-  push(group: Group): void {
-    this.#groups.push(group);
-    this.#count(group, 1);
-  }
-
-  unshift(group: Group): void {
-    if (this.#start > 0) {
-      this.#start -= 1;
-      this.#groups[this.#start] = group;
-    } else {
-      this.#groups.unshift(group);
-    }
-    this.#count(group, 1);
-  }
-
-  peek(): Group | undefined {
-    return this.#groups[this.#start];
-  }
-
-  shift(): Group | undefined {
-    const group = this.#groups[this.#start];
-    if (group === undefined) return undefined;
-    this.#start += 1;
-    if (this.#start === this.#groups.length || this.#start > 1_024) {
-      this.#groups = this.#groups.slice(this.#start);
-      this.#start = 0;
-    }
-    this.#count(group, -1);
-    return group;
-  }
-
-  *groups(): Generator<Group> {
-    for (let index = this.#start; index < this.#groups.length; index += 1) {
-      const group = this.#groups[index];
-      if (group !== undefined) yield group;
-    }
-  }
-
-  #count(group: Group, sign: 1 | -1): void {
-    this.records += sign * group.entries.length;
-    this.bytes += sign * group.bytes;
-  }
+function overloaded(): GateError {
+  return new GateError('overloaded', 'the audit log cannot keep up, nothing was forwarded; try again shortly');
 }

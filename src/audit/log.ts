@@ -5,7 +5,8 @@ import type { ConnectionSettings } from '../db/connection.ts';
 import { BootPresence } from './boot.ts';
 import { Breaker, type BreakerSettings, defaultBreaker } from './breaker.ts';
 import { Committer, unavailable } from './committer.ts';
-import { type Claim, createEntry, type Group, recode } from './entry.ts';
+import { DropReport } from './drop-report.ts';
+import { type Claim, createEntry, type Group, type Lane, recode } from './entry.ts';
 import { defaultLimits, Intake, type IntakeLimits } from './intake.ts';
 import { notForwarded } from './not-forwarded.ts';
 
@@ -20,8 +21,10 @@ export interface AuditHealth {
   /** Records that wait or are under way. */
   readonly queued: number;
   readonly lastError: string | undefined;
-  /** Records taken through `enqueue` that had to be dropped because the queue was full, since start. */
+  /** Records given to `enqueue` that could not be kept, since start. No outcome of an intent is among them. */
   readonly dropped?: number | undefined;
+  /** Outcomes for which room is kept: those of intents that wait, are under way, or are open. */
+  readonly reserved?: number | undefined;
 }
 
 /** The writing end of the audit log. One per process. */
@@ -31,15 +34,18 @@ export interface AuditLog {
   /**
    * Resolves when all records are durable, in one commit. Rejects with GateError `audit-unavailable` within the budget
    * (3 s, or 100 ms before the deadline), at once while the database is known to be away; `overloaded` when the queue is
-   * full; `cancelled` when the signal fires. An intent that lands after its caller was told otherwise is ended by the log
-   * itself, with an outcome whose cause is `not-forwarded`.
+   * full, or when there is no room left for the outcomes of the intents among the records; `cancelled` when the signal
+   * fires. An intent that lands after its caller was told otherwise is ended by the log itself, with an outcome whose cause
+   * is `not-forwarded`. Every other intent that becomes durable has to be ended by its caller, with one outcome.
    */
   append(records: readonly AuditRecord[], options?: AppendOptions): Promise<void>;
   /** Same, and uses up the approval in the same transaction. Rejects with `conflict` when that cannot be; nothing was written then. */
   appendClaim(records: readonly AuditRecord[], claim: Claim, options?: AppendOptions): Promise<void>;
   /**
-   * Takes a record for which nobody has to wait. Kept in memory, bounded, while the database is away, and written before
-   * new intents. The promise resolves when it is durable; ignoring it is safe.
+   * Takes a record for which nobody has to wait. The first outcome of an intent that this process wrote always fits: its
+   * room was kept from the start, and it stays in memory until it is durable or the process ends, and goes before new
+   * intents. Every other record is dropped when there is no room for it: the promise rejects with `overloaded` at once and
+   * `health().dropped` counts it. The promise resolves when the record is durable; ignoring it is safe.
    */
   enqueue(record: AuditRecord): Promise<void>;
   health(): AuditHealth;
@@ -79,7 +85,7 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
   const intake = new Intake({ ...defaultLimits, ...settings.limits });
   const breakerSettings = { ...defaultBreaker, ...settings.breaker };
   const breaker = new Breaker(breakerSettings);
-  let dropped = 0;
+  const drops = new DropReport(clock, report);
   let phase: 'open' | 'closing' | 'closed' = 'open';
 
   const presence = new BootPresence(uuidv7(clock), {
@@ -99,7 +105,9 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
       await presence.begin(uuidv7(clock));
       report(`audit boot ${former} is over (${why}), continuing as ${presence.id}`, undefined);
       for (const group of intake.groups()) for (const entry of group.entries) recode(entry, presence.id);
-      intake.putBack([createGroup([{ kind: 'boot.open', details: { replica, former, why } }], false, () => undefined)]);
+      intake.putBack([
+        createGroup([{ kind: 'boot.open', details: { replica, former, why } }], 'outcome', () => undefined),
+      ]);
     },
     landed: group => {
       if (group.state === 'given-up') for (const { record } of group.entries) endUnforwarded(record);
@@ -111,20 +119,20 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
 
   const createGroup = (
     records: readonly AuditRecord[],
-    awaited: boolean,
+    lane: Lane,
     settle: (error?: Error) => void,
     claim?: Claim,
   ): Group => {
     const entries = records.map(record => createEntry(record, presence.id, clock));
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-    return { entries, claim, bytes, awaited, state: 'waiting', alone: false, settle };
+    return { entries, claim, bytes, lane, state: 'waiting', alone: false, settle };
   };
 
-  const submit = (records: readonly AuditRecord[], awaited: boolean, claim?: Claim): [Group, Promise<undefined>] => {
+  const submit = (records: readonly AuditRecord[], lane: Lane, claim?: Claim): [Group, Promise<undefined>] => {
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     const group = createGroup(
       records,
-      awaited,
+      lane,
       error => (error === undefined ? resolve(undefined) : reject(error)),
       claim,
     );
@@ -136,10 +144,9 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
   const enqueue = async (record: AuditRecord): Promise<void> => {
     try {
       if (phase === 'closed') throw new GateError('draining', 'the audit log is closed');
-      await submit([record], false)[1];
+      await submit([record], intake.laneOf(record))[1];
     } catch (error) {
-      dropped += 1;
-      report(`a record of kind ${record.kind} could not be kept`, error);
+      drops.count(error);
       throw error;
     }
   };
@@ -157,13 +164,13 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
     if (breaker.open) throw unavailable();
     const left = options.deadline === undefined ? budgetMs : options.deadline - clock.now() - deadlineMarginMs;
     if (left <= 0) throw new GateError('deadline-exceeded', 'too little time was left to record the call');
-    const [group, written] = submit(records, true, claim);
+    const [group, written] = submit(records, 'awaited', claim);
     await within(group, written, Math.min(budgetMs, left), options.signal);
   };
 
   try {
     await presence.begin();
-    await within(...submit([{ kind: 'boot.open', details: { replica } }], true), budgetMs, undefined);
+    await within(...submit([{ kind: 'boot.open', details: { replica } }], 'awaited'), budgetMs, undefined);
   } catch (error) {
     await presence.close();
     await committer.close();
@@ -185,16 +192,18 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
       ok: !breaker.open,
       queued: intake.records + committer.inFlight,
       lastError: breaker.reason,
-      dropped,
+      dropped: drops.total,
+      reserved: intake.reserved,
     }),
     close: async () => {
       if (phase !== 'open') return;
       phase = 'closing';
       const drained = await committer.drain(drainMs);
+      drops.tell();
       phase = 'closed';
       if (drained) {
         const last = { kind: 'boot.close', details: { lastWseq: String(committer.lastWseq) } } as const;
-        await within(...submit([last], false), budgetMs, undefined).catch((error: unknown) => {
+        await within(...submit([last], 'unawaited'), budgetMs, undefined).catch((error: unknown) => {
           report('the last record of this boot could not be written', error);
         });
       } else {
