@@ -1,5 +1,7 @@
 // Metadata for nodes is built here from nothing, never copied from a caller: apid honours `talos-role`, `proxyfrom`,
 // `node` and `nodes`, and writes what it gets into its log.
+import { sensitiveHeaders } from 'node:http2';
+
 /** A complete header block for a node as a raw list: name, value, name, value. Made only by `upstreamHeaders`. */
 export type UpstreamHeaders = readonly string[];
 
@@ -18,6 +20,11 @@ export interface UpstreamCall {
   readonly acceptEncoding?: readonly string[] | undefined;
 }
 
+const callIdHeader = 'x-talosgate-call-id';
+
+/** Never seen twice, so it must not push everything else out of the header compression tables of both ends. */
+const neverIndexed = [callIdHeader];
+
 const userAgent = 'talosgate/0.1.0';
 
 /**
@@ -25,16 +32,29 @@ const userAgent = 'talosgate/0.1.0';
  * by commas would be one unknown role.
  */
 export function upstreamHeaders(call: UpstreamCall): UpstreamHeaders {
-  const headers = [
-    ...[':method', 'POST', ':scheme', 'https', ':authority', call.authority, ':path', call.path],
-    ...['content-type', 'application/grpc', 'te', 'trailers', 'user-agent', userAgent],
-    ...['x-talosgate-call-id', call.callId],
+  const fields = [
+    ':method',
+    'POST',
+    ':scheme',
+    'https',
+    ':authority',
+    call.authority,
+    ':path',
+    call.path,
+    'content-type',
+    'application/grpc',
+    'te',
+    'trailers',
+    'user-agent',
+    userAgent,
+    callIdHeader,
+    call.callId,
   ];
-  for (const role of call.roles) headers.push('talos-role', role);
-  if (call.timeoutMs !== undefined) headers.push('grpc-timeout', formatGrpcTimeout(call.timeoutMs));
-  if (call.encoding === 'gzip') headers.push('grpc-encoding', 'gzip');
-  if (call.acceptEncoding?.includes('gzip') === true) headers.push('grpc-accept-encoding', 'identity,gzip');
-  return headers;
+  for (const role of call.roles) fields.push('talos-role', role);
+  if (call.timeoutMs !== undefined) fields.push('grpc-timeout', formatGrpcTimeout(call.timeoutMs));
+  if (call.encoding === 'gzip') fields.push('grpc-encoding', 'gzip');
+  if (call.acceptEncoding?.includes('gzip') === true) fields.push('grpc-accept-encoding', 'identity,gzip');
+  return Object.assign(fields, { [sensitiveHeaders]: neverIndexed });
 }
 
 /** PROTOCOL-HTTP2.md "Timeout": at most eight digits, so larger values move to coarser units, rounded up. */
