@@ -49,7 +49,16 @@ export interface CommandCase {
 }
 
 /** Masks of `support/masks.ts` that only some cases need. */
-export type MaskName = 'ago' | 'graph nodes' | 'progress' | 'panic' | 'new key' | 'dns server' | 'temporary file';
+export type MaskName =
+  | 'ago'
+  | 'graph nodes'
+  | 'progress'
+  | 'panic'
+  | 'new key'
+  | 'dns server'
+  | 'temporary file'
+  | 'actor'
+  | 'newest only';
 
 /** Names of the simulated nodes. */
 export const cp = 'demo-cp-1';

@@ -1,6 +1,9 @@
 import { type CommandCase, cp, worker, worker2 } from './case.ts';
 
-const saved = { run: ['get', 'machineconfig', 'v1alpha1', '-o', 'jsonpath={.spec}', '-n', worker], save: 'config.yaml' };
+const saved = {
+  run: ['get', 'machineconfig', 'v1alpha1', '-o', 'jsonpath={.spec}', '-n', worker],
+  save: 'config.yaml',
+};
 const sysctl = '{"machine":{"sysctls":{"net.core.somaxconn":"4096"}}}';
 const patchFile = { 'patch.yaml': 'machine:\n  sysctls:\n    net.core.somaxconn: "4096"\n' };
 const configNow = { run: ['get', 'machineconfig', '-o', 'yaml', '-n', worker] };
@@ -14,7 +17,10 @@ export const changes: readonly CommandCase[] = [
     files: patchFile,
     steps: [
       saved,
-      { run: ['apply-config', '-f', 'config.yaml', '-p', '@patch.yaml', '-m', mode, '-n', worker], shows: /Applied|applied/ },
+      {
+        run: ['apply-config', '-f', 'config.yaml', '-p', '@patch.yaml', '-m', mode, '-n', worker],
+        shows: /Applied|applied/,
+      },
       configNow,
     ],
   })),
@@ -25,7 +31,10 @@ export const changes: readonly CommandCase[] = [
     files: patchFile,
     steps: [
       saved,
-      { run: ['apply-config', '-f', 'config.yaml', '-p', '@patch.yaml', '--dry-run', '-n', worker], shows: /somaxconn/ },
+      {
+        run: ['apply-config', '-f', 'config.yaml', '-p', '@patch.yaml', '--dry-run', '-n', worker],
+        shows: /somaxconn/,
+      },
       configNow,
     ],
   },
@@ -43,7 +52,7 @@ export const changes: readonly CommandCase[] = [
     anyOrder: true,
     steps: [
       saved,
-      { run: ['apply-config', '-f', 'config.yaml', '-n', `${worker},${worker2}`] },
+      { run: ['apply-config', '-f', 'config.yaml', '-m', 'no-reboot', '-n', `${worker},${worker2}`] },
       { run: ['get', 'machineconfig', '-o', 'yaml', '-n', worker2] },
     ],
   },
@@ -70,7 +79,10 @@ export const changes: readonly CommandCase[] = [
     id: 'patch machineconfig --dry-run',
     command: 'patch',
     nodes: 'own',
-    steps: [{ run: ['patch', 'machineconfig', '-p', sysctl, '--dry-run', '-n', worker], shows: /somaxconn/ }, configNow],
+    steps: [
+      { run: ['patch', 'machineconfig', '-p', sysctl, '--dry-run', '-n', worker], shows: /somaxconn/ },
+      configNow,
+    ],
   },
   {
     id: 'patch machineconfig that changes nothing',
@@ -98,7 +110,11 @@ export const changes: readonly CommandCase[] = [
     command: 'service',
     nodes: 'own' as const,
     masks: ['ago'] as const,
-    steps: [{ run: ['service', 'kubelet', verb, '-n', worker] }, { run: ['service', 'kubelet', '-n', worker] }],
+    // Talos lets the kubelet be restarted, not stopped.
+    steps: [
+      { run: ['service', 'kubelet', verb, '-n', worker], exit: verb === 'stop' ? 1 : 0 },
+      { run: ['service', 'kubelet', '-n', worker] },
+    ],
   })),
   {
     id: 'service nothing restart',
@@ -172,7 +188,6 @@ export const changes: readonly CommandCase[] = [
       ['etcd', 'alarm', 'disarm'],
       ['etcd', 'forfeit-leadership'],
       ['etcd', 'downgrade', 'enable', '3.5'],
-      ['etcd', 'downgrade', 'cancel'],
     ] as const
   ).map(run => ({
     id: run.join(' '),
@@ -181,10 +196,23 @@ export const changes: readonly CommandCase[] = [
     steps: [{ run: [...run, '-n', cp] }, { run: ['etcd', 'status', '-n', cp] }],
   })),
   {
+    id: 'etcd downgrade cancel',
+    command: 'etcd downgrade',
+    nodes: 'own',
+    steps: [
+      { run: ['etcd', 'downgrade', 'cancel', '-n', cp], exit: 1 },
+      { run: ['etcd', 'downgrade', 'enable', '3.5', '-n', cp] },
+      { run: ['etcd', 'downgrade', 'cancel', '-n', cp] },
+    ],
+  },
+  {
     id: 'etcd leave',
     command: 'etcd leave',
     nodes: 'own',
-    steps: [{ run: ['etcd', 'leave', '-n', cp] }, { run: ['etcd', 'members', '-n', cp] }],
+    steps: [
+      { run: ['etcd', 'leave', '-n', cp], exit: 1, shows: /not enough started members/ },
+      { run: ['etcd', 'members', '-n', cp] },
+    ],
   },
   {
     id: 'etcd remove-member',
@@ -259,20 +287,23 @@ export const changes: readonly CommandCase[] = [
       ['lv', 'vg0/data'],
       ['vg', 'vg0'],
       ['pv', 'vdb1'],
-      ['md', 'md0'],
+      ['md', '/dev/md0'],
     ] as const
   ).map(([kind, what]) => ({
     id: `wipe ${kind}`,
     command: `wipe ${kind}`,
     only: '1.14' as const,
     nodes: 'own' as const,
-    steps: [{ run: ['wipe', kind, what, '-n', worker] }],
+    note: 'the simulated nodes have none',
+    steps: [{ run: ['wipe', kind, what, '-n', worker], exit: 1, shows: /not found|NotFound/ }],
   })),
   {
     id: 'config new',
     command: 'config new',
     nodes: 'own',
-    steps: [{ run: ['config', 'new', 'new.talosconfig', '--roles', 'os:reader', '-n', cp], writes: ['new.talosconfig'] }],
+    steps: [
+      { run: ['config', 'new', 'new.talosconfig', '--roles', 'os:reader', '-n', cp], writes: ['new.talosconfig'] },
+    ],
   },
   {
     id: 'config new at a worker',

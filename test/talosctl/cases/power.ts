@@ -1,7 +1,10 @@
 import { type CommandCase, cp, worker, worker2 } from './case.ts';
 
 const image = 'ghcr.io/siderolabs/installer:v1.14.9';
-const installer = { '1.13': 'ghcr.io/siderolabs/installer:v1.13.10', '1.14': 'factory.talos.dev/metal-installer:v1.14.1' };
+const installer = {
+  '1.13': 'ghcr.io/siderolabs/installer:v1.13.10',
+  '1.14': 'factory.talos.dev/metal-installer:v1.14.1',
+};
 const after = { run: ['version', '-n', worker] };
 const bootId = { run: ['read', '/proc/sys/kernel/random/boot_id', '-n', worker] };
 
@@ -31,6 +34,7 @@ export const power: readonly CommandCase[] = [
     id: 'reboot of several nodes',
     command: 'reboot',
     nodes: 'own',
+    masks: ['actor'],
     anyOrder: true,
     steps: [{ run: ['reboot', '-n', `${worker},${worker2}`] }, after],
   },
@@ -87,7 +91,9 @@ export const power: readonly CommandCase[] = [
     id: 'reset --wait=false',
     command: 'reset',
     nodes: 'own',
-    steps: [{ run: ['reset', '--wait=false', '--wipe-mode', 'user-disks', '--user-disks-to-wipe', '/dev/vdb', '-n', worker] }],
+    steps: [
+      { run: ['reset', '--wait=false', '--wipe-mode', 'user-disks', '--user-disks-to-wipe', '/dev/vdb', '-n', worker] },
+    ],
   },
   {
     id: 'rollback',
@@ -132,6 +138,7 @@ export const power: readonly CommandCase[] = [
     id: 'upgrade of several nodes',
     command: 'upgrade',
     nodes: 'own',
+    masks: ['actor', 'newest only'],
     anyOrder: true,
     steps: [{ run: ['upgrade', '--image', image, '--drain=false', '-n', `${worker},${worker2}`] }, after],
   },

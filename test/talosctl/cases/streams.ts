@@ -29,13 +29,13 @@ export const streams = [
     id: 'dmesg -f',
     command: 'dmesg',
     nodes: 'own',
-    steps: [{ run: ['dmesg', '-f', '-n', worker], lines: { compare: 40, then: 'interrupt' }, exit: 1 }],
+    steps: [{ run: ['dmesg', '-f', '-n', worker], lines: { compare: 40, then: 'interrupt' } }],
   },
   {
     id: 'dmesg -f --tail',
     command: 'dmesg',
     nodes: 'own',
-    steps: [{ run: ['dmesg', '-f', '--tail', '-n', worker], lines: { compare: 10, then: 'interrupt' }, exit: 1 }],
+    steps: [{ run: ['dmesg', '-f', '--tail', '-n', worker], lines: { compare: 10, then: 'interrupt' } }],
   },
   {
     id: 'events',
@@ -45,7 +45,6 @@ export const streams = [
       {
         run: ['events', '--tail', '-1', '-n', worker],
         lines: { compare: 20, then: 'interrupt' },
-        exit: { '1.13': 0, '1.14': 1 },
         shows: /machine.MachineStatusEvent/,
       },
     ],
@@ -53,26 +52,29 @@ export const streams = [
   {
     id: 'get -w',
     command: 'get',
-    steps: [{ run: ['get', 'members', '-w', '-n', cp], lines: { compare: 4, then: 'interrupt' }, exit: 1 }],
+    steps: [{ run: ['get', 'members', '-w', '-n', cp], lines: { compare: 4, then: 'interrupt' } }],
   },
   {
     id: 'get -w of one',
     command: 'get',
-    steps: [{ run: ['get', 'members', worker, '-w', '-o', 'yaml', '-n', cp], lines: { compare: 20, then: 'interrupt' }, exit: 1 }],
+    steps: [
+      {
+        run: ['get', 'members', worker, '-w', '-o', 'yaml', '-n', cp],
+        lines: { compare: 20, then: 'interrupt' },
+      },
+    ],
   },
   {
     id: 'get -w of several nodes',
     command: 'get',
     anyOrder: true,
-    steps: [{ run: ['get', 'nodename', '-w', '-n', several], lines: { compare: 4, then: 'interrupt' }, exit: 1 }],
+    steps: [{ run: ['get', 'nodename', '-w', '-n', several], lines: { compare: 4, then: 'interrupt' } }],
   },
   {
     id: 'logs -f of several nodes',
     command: 'logs',
     nodes: 'own',
     anyOrder: true,
-    steps: [
-      { run: ['logs', '-f', '--tail', '0', 'apid', '-n', several], lines: { compare: 12, then: 'interrupt' } },
-    ],
+    steps: [{ run: ['logs', '-f', '--tail', '0', 'apid', '-n', several], lines: { compare: 12, then: 'interrupt' } }],
   },
 ] as const satisfies readonly CommandCase[];

@@ -1,5 +1,5 @@
 import type { CommandCase } from '../cases/case.ts';
-import { type Allowed, allowedDifferences } from './allowed.ts';
+import { allow } from './allowed.ts';
 import { masked } from './masks.ts';
 import type { Printed } from './run.ts';
 
@@ -14,46 +14,32 @@ export interface Difference {
 }
 
 /** Compares what both sides printed, byte for byte once the masks are on. */
-export function compare(
-  one: CommandCase,
-  line: string,
-  direct: readonly Printed[],
-  gateway: readonly Printed[],
-): Difference[] {
+export function compare(one: CommandCase, direct: readonly Printed[], gateway: readonly Printed[]): Difference[] {
   return one.steps.flatMap((_step, index) => {
     const ours = shown(one, direct[index]);
     const theirs = shown(one, gateway[index]);
     return [...new Set([...ours.keys(), ...theirs.keys()])].flatMap(where => {
-      const [left, right] = [ours.get(where) ?? '', theirs.get(where) ?? ''];
-      if (left === right) return [];
-      const allowed = reasonFor(allowedDifferences, { id: one.id, line, where, direct: left, gateway: right });
-      return [{ where: one.steps.length > 1 ? `${index + 1}:${where}` : where, direct: left, gateway: right, allowed }];
+      const found = differ(one, ours.get(where) ?? '', theirs.get(where) ?? '');
+      return found === undefined ? [] : [{ where: one.steps.length > 1 ? `${index + 1}:${where}` : where, ...found }];
     });
   });
 }
 
+function differ(one: CommandCase, direct: string, gateway: string): Omit<Difference, 'where'> | undefined {
+  const order = (text: string): string => (one.anyOrder === true ? text.split('\n').toSorted().join('\n') : text);
+  if (order(direct) === order(gateway)) return undefined;
+  const rest = allow(direct, gateway);
+  const allowed = order(rest.direct) === order(rest.gateway) ? rest.reasons.join('; ') : undefined;
+  return { direct: order(direct), gateway: order(gateway), allowed };
+}
+
 function shown(one: CommandCase, printed: Printed | undefined): Map<string, string> {
   if (printed === undefined) return new Map([['exit', 'not run']]);
-  const order = (text: string): string => (one.anyOrder === true ? text.split('\n').toSorted().join('\n') : text);
   const mask = (text: string): string => masked(text, one.masks);
   return new Map([
-    ['stdout', order(mask(printed.stdout))],
-    ['stderr', order(mask(printed.stderr))],
+    ['stdout', mask(printed.stdout)],
+    ['stderr', mask(printed.stderr)],
     ['exit', String(printed.exit)],
     ...Object.entries(printed.files).map(([name, content]) => [name, mask(content ?? 'not written')] as const),
   ]);
-}
-
-function reasonFor(
-  table: readonly Allowed[],
-  at: { id: string; line: string; where: string; direct: string; gateway: string },
-): string | undefined {
-  return table.find(
-    ({ cases, only, where, direct, gateway }) =>
-      cases.test(at.id) &&
-      (only === undefined || only === at.line) &&
-      where === at.where &&
-      direct.test(at.direct) &&
-      gateway.test(at.gateway),
-  )?.reason;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CommandCase, Line, Step } from '../cases/case.ts';
 import { findTalosctl, type Talosctl } from './binaries.ts';
@@ -18,18 +19,20 @@ export function describeCases(topic: string, cases: readonly CommandCase[]): voi
     return;
   }
   const outcomes: Outcome[] = [];
-  let world: World;
+  let world: World | undefined;
   beforeAll(async () => {
     world = await startWorld(found.binaries.flatMap(talosctl => wishesOf(talosctl, cases)));
   });
   afterAll(async () => {
     await report(topic, outcomes);
-    await world.close();
+    await world?.close();
   });
   describe.each(found.binaries)('talosctl $version', talosctl => {
     test.concurrent.each(cases.filter(one => has(talosctl, one)))('$id', async one => {
+      if (world === undefined) throw new Error('the gateway did not start');
       const name = clusterOf(talosctl, one);
       const { direct, behind } = world.twins(name);
+      await world.warmUp(name, talosctl.path);
       if (one.down !== undefined) {
         for (const side of [direct, behind]) await side.nodes.find(node => node.name === one.down)?.control.kill();
       }
@@ -37,7 +40,7 @@ export function describeCases(topic: string, cases: readonly CommandCase[]): voi
         world.directConfig(name).then(config => runCase(talosctl.path, config, one)),
         world.gatewayConfig(name, one.credential ?? 'certificate').then(config => runCase(talosctl.path, config, one)),
       ]);
-      const differences = compare(one, talosctl.line, ours, theirs);
+      const differences = compare(one, ours, theirs);
       const problems = problemsOf(one, talosctl.line, ours);
       outcomes.push({ id: one.id, command: one.command, version: talosctl.version, differences, problems });
       expect(differences.filter(({ allowed }) => allowed === undefined).map(describeDifference)).toEqual([]);
@@ -93,7 +96,8 @@ function has(talosctl: Talosctl, one: CommandCase): boolean {
   return one.only === undefined || one.only === talosctl.line;
 }
 
+/** A name that the configuration takes, whatever the id of the case looks like. */
 function clusterOf({ line }: Talosctl, one: CommandCase): string {
-  const version = `v${line.replace('.', '-')}`;
-  return one.nodes === 'own' ? `${version}-${one.id.replaceAll(/[^a-z0-9]+/g, '-')}` : `${version}-shared`;
+  const what = one.nodes === 'own' ? createHash('sha256').update(one.id).digest('hex').slice(0, 12) : 'shared';
+  return `v${line.replace('.', '-')}-${what}`;
 }

@@ -16,7 +16,19 @@ const always: readonly Mask[] = [
     stands: 'ENDPOINT',
     reason: 'the address that talosctl was told to dial: a node on one side, the gateway on the other',
   },
+  {
+    pattern: /^\n?Signal received, aborting, press .*\n/gm,
+    stands: '',
+    reason: 'talosctl may or may not come to say so between SIGINT and its end (pkg/cli/context.go)',
+  },
+  {
+    pattern: /^(?:("[^"]+": unavailable, retrying\.\.\.\n)\1*)/gm,
+    stands: '$1',
+    reason: 'talosctl tries again once a second; how often it finds the node away is chance',
+  },
 ];
+
+const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
 const named: Readonly<Record<MaskName, readonly Mask[]>> = {
   ago: [{ pattern: /\d+h\d+m\d+s ago/g, stands: 'AGO', reason: 'counted by talosctl from its own clock' }],
@@ -50,11 +62,21 @@ const named: Readonly<Record<MaskName, readonly Mask[]>> = {
     },
   ],
   'dns server': [
-    { pattern: /(?:on [\d.]+:53|read udp [\d.]+:\d+->[\d.]+:53: )/g, stands: 'DNS', reason: 'the resolver of this machine' },
+    {
+      pattern: /(?:on [\d.]+:53|read udp [\d.]+:\d+->[\d.]+:53: )/g,
+      stands: 'DNS',
+      reason: 'the resolver of this machine',
+    },
   ],
-  'temporary file': [
-    { pattern: /talosctl-edit-\S+/g, stands: 'FILE', reason: 'a name that talosctl picks at random' },
+  actor: [{ pattern: uuid, stands: 'ACTOR', reason: 'given out in the order in which the calls reach the nodes' }],
+  'newest only': [
+    {
+      pattern: /^demo-worker-\d: .*\n/gm,
+      stands: '',
+      reason: 'of several nodes at work talosctl prints the newest message of each, as often as it comes to it',
+    },
   ],
+  'temporary file': [{ pattern: /talosctl-edit-\S+/g, stands: 'FILE', reason: 'a name that talosctl picks at random' }],
 };
 
 /** Puts the masks over a text: those for all, and those that the case names. */

@@ -50,9 +50,13 @@ async function runStep(talosctl: string, talosconfig: string, folder: string, st
   });
   const ended = endOf(child, step);
   const { lines, save } = step;
+  let interrupted = false;
   const [stdout, stderr] = await Promise.all([
     text(child.stdout, sofar => {
-      if (lines?.then === 'interrupt' && lineCount(sofar) >= lines.compare) child.kill('SIGINT');
+      if (interrupted || lines?.then !== 'interrupt' || lineCount(sofar) < lines.compare) return;
+      // Once: talosctl takes a second one as a wish to die at once.
+      interrupted = true;
+      child.kill('SIGINT');
     }),
     text(child.stderr),
   ]);
@@ -82,6 +86,7 @@ async function endOf(child: ChildProcess, step: Step): Promise<number | string> 
 async function contentOf(file: string): Promise<string | undefined> {
   const bytes = await readFile(file).catch(() => undefined);
   if (bytes === undefined || !file.endsWith('.zip')) return bytes?.toString('latin1');
+  if (bytes.length === 0) return '';
   return zipEntries(bytes)
     .map(([name, content]) => `=== ${name}\n${content}\n`)
     .join('');

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { demoNodes } from '../../../src/cli/demo/layout.ts';
 import type { DemoSecrets } from '../../../src/cli/demo/prepare.ts';
 import { issueUser } from '../../../src/cli/pki/pki.ts';
@@ -24,6 +26,11 @@ export interface World {
   directConfig(name: string): Promise<string>;
   /** Path of a talosconfig to the gateway, as somebody with the rights for everything. */
   gatewayConfig(name: string, credential: 'certificate' | 'jwt'): Promise<string>;
+  /**
+   * Has the gateway connect to all nodes of the cluster, as it would be after the first call of the day. On a machine
+   * with more work than processors a first handshake may take longer than a caller is made to wait.
+   */
+  warmUp(name: string, talosctl: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,6 +43,8 @@ export interface TwinsWish {
 
 /** The person at the gateway: everything, but a debug container needs somebody else, as ever. */
 export const operator = 'frank@example.com';
+
+const run = promisify(execFile);
 
 const rights = [
   `g, user:${operator}, role:everything`,
@@ -82,8 +91,26 @@ export async function startWorld(wishes: readonly TwinsWish[]): Promise<World> {
     written.set(path, writing);
     return writing;
   };
+  const gatewayConfig = (name: string, credential: 'certificate' | 'jwt'): Promise<string> =>
+    write(
+      `${name}.${credential}.talosconfig`,
+      writeTalosconfig({
+        context: 'compatibility',
+        endpoints: [`127.0.0.1:${stack.app.grpc.port}`],
+        ca: clientCa.certificate,
+        cluster: name,
+        credential: credential === 'jwt' ? { kind: 'token', user: operator, token } : { kind: 'certificate', ...leaf },
+      }),
+    );
+  const warm = new Map<string, Promise<void>>();
   return {
     stack,
+    warmUp: (name, talosctl) => {
+      const warming = warm.get(name) ?? gatewayConfig(name, 'certificate').then(config => connectAll(talosctl, config));
+      warm.set(name, warming);
+      return warming;
+    },
+    gatewayConfig,
     twins: known,
     directConfig: name =>
       write(
@@ -95,24 +122,24 @@ export async function startWorld(wishes: readonly TwinsWish[]): Promise<World> {
           credential: { kind: 'certificate', ...stack.secrets.direct },
         }),
       ),
-    gatewayConfig: (name, credential) =>
-      write(
-        `${name}.${credential}.talosconfig`,
-        writeTalosconfig({
-          context: 'compatibility',
-          endpoints: [`127.0.0.1:${stack.app.grpc.port}`],
-          ca: clientCa.certificate,
-          cluster: name,
-          credential:
-            credential === 'jwt' ? { kind: 'token', user: operator, token } : { kind: 'certificate', ...leaf },
-        }),
-      ),
     close: async () => {
       await stack.close();
       await close();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Asks for the versions of all nodes until all have answered. */
+async function connectAll(talosctl: string, talosconfig: string): Promise<void> {
+  const nodes = demoNodes.map(({ name }) => name).join(',');
+  for (let left = 5; left > 0; left -= 1) {
+    const answer = await run(talosctl, ['--talosconfig', talosconfig, 'version', '--short', '-n', nodes]).catch(
+      () => undefined,
+    );
+    if (answer?.stderr === '') return;
+  }
+  throw new Error('the gateway did not reach the nodes in five attempts');
 }
 
 function clusterSettings({ name, behind }: Twins): object {
@@ -133,7 +160,8 @@ function startNodes({ pki }: DemoSecrets, talosVersion: string): Promise<SimClus
       ...{ name, cluster: 'demo', role, address, talosVersion, listen: '127.0.0.1:0' },
       tls: { certificate: leaf?.certificate ?? '', key: leaf?.key ?? '', clientCa: pki.talosCa.certificate },
       logRate: 20,
-      timing: { shutdown: 200, away: 900, boot: 300, step: 40 },
+      // Long enough for talosctl, which looks once a second, to notice that the node is away.
+      timing: { shutdown: 800, away: 2200, boot: 600, step: 40 },
     };
   });
   return startSimCluster({ clock: createSeededClock(), nodes });

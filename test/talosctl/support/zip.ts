@@ -20,7 +20,11 @@ export function zipEntries(archive: Buffer): [name: string, content: string][] {
 
 /** Content of the entry whose record in the central directory is at `at`. */
 function contentAt(archive: Buffer, at: number): string {
-  const [method, size, local] = [archive.readUInt16LE(at + 10), archive.readUInt32LE(at + 20), archive.readUInt32LE(at + 42)];
+  const [method, size, local] = [
+    archive.readUInt16LE(at + 10),
+    archive.readUInt32LE(at + 20),
+    archive.readUInt32LE(at + 42),
+  ];
   const start = local + 30 + archive.readUInt16LE(local + 26) + archive.readUInt16LE(local + 28);
   const stored = archive.subarray(start, start + size);
   if (method === 0) return stored.toString('latin1');
