@@ -6,6 +6,7 @@ import { GateError } from '../core/gate-error.ts';
 import { createIdentity } from '../identity/authenticate.ts';
 import { refusalOf } from '../policy/engine.ts';
 import { loadPolicy } from '../policy/load.ts';
+import { formatRef, type Link } from '../policy/rule.ts';
 import type { CliContext } from './context.ts';
 
 /**
@@ -25,9 +26,10 @@ export async function checkConfigCommand(
     return 1;
   }
   const identity = await identityTrouble(load.config, clock);
-  const { loaded, trouble } = await policyState(load.config);
+  const { loaded, trouble, people } = await policyState(load.config);
   for (const message of [identity, trouble]) if (message !== undefined) output.error(message);
   if (identity !== undefined || trouble !== undefined) return 1;
+  for (const warning of people) output.error(warning);
   for (const line of summary(options.config, load.config, loaded)) output.out(line);
   return 0;
 }
@@ -43,13 +45,32 @@ async function identityTrouble(config: Config, clock: CliContext['clock']): Prom
   }
 }
 
-async function policyState({ policy }: Config): Promise<{ readonly loaded: string; readonly trouble?: string }> {
+interface PolicyState {
+  readonly loaded: string;
+  readonly trouble?: string;
+  /** Warnings about people of the demo who have roles. */
+  readonly people: readonly string[];
+}
+
+async function policyState({ policy }: Config): Promise<PolicyState> {
   const loaded = await loadPolicy(policy.directory, createCatalog().actions);
   const refusal = refusalOf(loaded);
-  if (refusal !== undefined) return { loaded: '', trouble: `policy in ${policy.directory}:\n${refusal}` };
+  if (refusal !== undefined) return { loaded: '', trouble: `policy in ${policy.directory}:\n${refusal}`, people: [] };
   const { files, revision } = loaded.folder;
   const cases = loaded.policy?.results.length ?? 0;
-  return { loaded: `${files.length} files, ${cases} cases hold, revision ${revision.slice(0, 12)}` };
+  return {
+    loaded: `${files.length} files, ${cases} cases hold, revision ${revision.slice(0, 12)}`,
+    people: (loaded.policy?.links ?? []).filter(isOfDemo).map(demoWarning),
+  };
+}
+
+/** example.com, .org and .net belong to nobody (RFC 2606), so nobody real has such an address. */
+function isOfDemo({ subject }: Link): boolean {
+  return /^user:.*@example\.(?:com|org|net)$/i.test(subject);
+}
+
+function demoWarning({ ref, subject, role }: Link): string {
+  return `${formatRef(ref)}: warning: ${subject} is an example and has ${role}; fine for the demo, else remove the line`;
 }
 
 function summary(file: string, config: Config, policy: string): string[] {

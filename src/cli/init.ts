@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeCommentedYaml } from '../config/commented-yaml.ts';
+import { printable } from '../core/printable.ts';
 import type { CliContext } from './context.ts';
 import { type Authority, createAuthority } from './pki/authority.ts';
 import { type PlannedFile, writeFiles } from './pki/files.ts';
@@ -46,7 +47,7 @@ export async function initCommand(
     'pki/revoked.txt': open(revokedText),
     'secrets/digest.key': secret(`${clock.random(32).toString('hex')}\n`),
     'talos/README.md': open(talosText),
-    ...(await policyFiles(options.policies)),
+    ...(await policyFiles(options.policies, users)),
     ...(await userFiles(clientCa, users, names)),
   });
   for (const line of nextSteps(directory, users)) output.out(line);
@@ -61,13 +62,23 @@ async function isFree(directory: string): Promise<boolean> {
   }
 }
 
-async function policyFiles(folder: string): Promise<Record<string, PlannedFile>> {
+/** The shipped policies without the people of the demo, and a line in waiting for each user. */
+async function policyFiles(folder: string, users: readonly PkiUser[]): Promise<Record<string, PlannedFile>> {
   const files: Record<string, PlannedFile> = {};
   for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.isFile()) files[`policies/${entry.name}`] = open(await readFile(join(folder, entry.name), 'utf8'));
+    if (!entry.isFile() || entry.name.startsWith('demo.')) continue;
+    const text = await readFile(join(folder, entry.name), 'utf8');
+    files[`policies/${entry.name}`] = open(entry.name === 'policy.csv' ? text + waitingLinks(users) : text);
   }
   return files;
 }
+
+function waitingLinks(users: readonly PkiUser[]): string {
+  const links = users.map(({ name }) => `# g, ${csvField(`user:${printable(name)}`)}, role:viewer\n`);
+  return links.length === 0 ? '' : `\n# These have a talosconfig and no role yet.\n${links.join('')}`;
+}
+
+const csvField = (text: string): string => (/[",#]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 
 async function userFiles(
   authority: Authority,
@@ -162,7 +173,7 @@ function nextSteps(directory: string, users: readonly PkiUser[]): string[] {
     'next:',
     `  1. ${directory}/talos/README.md: get the CA of your cluster and a certificate with os:impersonator`,
     '  2. clusters in talosgate.yaml: write down your nodes',
-    '  3. policies/policy.csv: replace the people of the demo by yours',
+    '  3. policies/policy.csv: say which groups and people have which role; nobody but its groups has one yet',
     '  4. set TALOSGATE_DATABASE_URL and TALOSGATE_READER_URL, and run talosgate migrate',
     `  5. talosgate check-config --config ${directory}/talosgate.yaml`,
     'keep pki/client-ca.key off the gateway: it only issues certificates, the gateway never reads it',

@@ -194,8 +194,8 @@ async function writeFiles(places: DemoPlaces, secrets: DemoSecrets, options: Sta
   const { directory } = places;
   await writeDemo(secrets, places, systemClock);
   await cp(`${packageRoot}policies`, join(directory, 'policies'), { recursive: true });
-  // The cases about the demo's people would hold back the rules that tests add for them; those about roles stay.
-  await rm(join(directory, 'policies/policy.test.yaml'));
+  // The cases about people and groups would hold back the rules that tests add for them; those about roles stay.
+  for (const cases of ['demo', 'policy']) await rm(join(directory, `policies/${cases}.test.yaml`));
   if (options.policy !== undefined) {
     await appendFile(join(directory, 'policies/policy.csv'), `${options.policy.join('\n')}\n`);
   }

@@ -1,14 +1,17 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { createCatalog } from '../../../src/catalog/catalog.ts';
 import { checkConfigCommand } from '../../../src/cli/check-config.ts';
 import { packageRoot } from '../../../src/cli/context.ts';
 import { initCommand } from '../../../src/cli/init.ts';
 import { makePki } from '../../../src/cli/pki/pki.ts';
 import { createMtlsAuthenticator } from '../../../src/identity/mtls.ts';
+import { lintPolicy } from '../../../src/policy/lint.ts';
+import { loadPolicy } from '../../../src/policy/load.ts';
 import { handClock, peerWith } from '../identity/certificates.ts';
 
 let parent: string;
@@ -108,6 +111,20 @@ describe('initCommand', () => {
     expect(outcome).toMatchObject({ principal: { id: 'alice@example.com', groups: ['talos-viewers'] } });
   });
 
+  it('gives no role to the people of the demo, and lines in waiting to users', async () => {
+    const odd = 'eve\nadmin, "x" #';
+    await init({ users: [{ name: 'jo@corp.example' }, { name: odd }] });
+    expect((await readdir(join(directory, 'policies'))).filter(name => name.startsWith('demo'))).toEqual([]);
+    const { policy } = await loadPolicy(join(directory, 'policies'), createCatalog().actions);
+    const named = policy?.links.filter(link => !/^(?:group|role):/.test(link.subject));
+    expect(named).toEqual([]);
+    const text = await read('policies/policy.csv');
+    expect(text).toContain('\ng, group:talos-admins, role:admin\n');
+    expect(text).toMatch(/\n# g, user:jo@corp\.example, role:viewer\n# g, "user:eve admin, ""x"" #", role:viewer\n$/);
+    const lint = await lintPolicy(join(directory, 'policies'), createCatalog().actions);
+    expect(lint).toEqual([]);
+  });
+
   it('overwrites nothing', async () => {
     await mkdir(directory);
     await writeFile(join(directory, 'precious'), 'x');
@@ -143,6 +160,17 @@ describe('checkConfigCommand', () => {
     lines = [];
     expect(await check(database)).toBe(1);
     expect(lines.join('\n')).toContain('line 2');
+  });
+
+  it('warns about roles of the people of the demo', async () => {
+    await init();
+    await addTalosSide();
+    await copyFile(join(policies, 'demo.csv'), join(directory, 'policies/demo.csv'));
+    lines = [];
+    expect(await check(database)).toBe(0);
+    const warnings = lines.filter(line => line.startsWith('! '));
+    expect(warnings).toHaveLength(6);
+    expect(warnings[0]).toMatch(/policies\/demo\.csv:4: warning: user:alice@example\.com .* role:viewer/);
   });
 
   it('passes with warnings, and shows them', async () => {
