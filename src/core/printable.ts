@@ -6,6 +6,7 @@
  * of combining marks four are kept. Longer than `limit` code points is cut and ends in an ellipsis.
  */
 export function printable(text: string, limit = 1000): string {
+  if (text.length <= limit && /^[\x20-\x7e]*$/.test(text)) return text;
   // What is cut off anyway is not worth cleaning; four times leaves room for what is dropped.
   const bounded = text.length > limit * 4 ? text.slice(0, limit * 4) : text;
   const clean = bounded

@@ -37,7 +37,11 @@ interface Cluster {
   readonly bySpelling: ReadonlyMap<string, Target>;
   /** Where calls go that name no node. */
   readonly controlPlane: Target | undefined;
+  /** Answers by the caller's own spelling: parsing one costs more than everything else here. Bounded. */
+  readonly asBefore: Map<string, Target>;
 }
+
+const mostRemembered = 4096;
 
 /**
  * Makes the fleet from settings. Throws GateError `bad-config` when two nodes share a spelling, or any other thing
@@ -94,7 +98,7 @@ function buildCluster({ name, nodes }: ClusterSettings): {
     return target;
   });
   const controlPlane = targets.find(target => target.labels['role'] === 'controlplane');
-  return { cluster: { name, bySpelling, controlPlane }, targets };
+  return { cluster: { name, bySpelling, controlPlane, asBefore: new Map() }, targets };
 }
 
 function buildTarget(cluster: string, node: NodeSettings): Target {
@@ -136,14 +140,18 @@ function resolveIn(cluster: Cluster, ask: FleetAsk): FleetAnswer {
 
 /** The node, or what is wrong with its spelling. */
 function lookUp(cluster: Cluster, asked: string): Target | string {
+  const before = cluster.asBefore.get(asked);
+  if (before !== undefined) return before;
   const read = readNodeSpelling(asked);
   if (!read.ok && read.problem === 'empty') return 'the name of a node is empty';
   if (!read.ok && read.problem === 'port') return `node ${quote(asked)}: name the node without a port`;
   if (!read.ok && read.problem === 'zone') return `node ${quote(asked)}: name the node without an IPv6 zone`;
   const target = read.ok ? cluster.bySpelling.get(read.key) : undefined;
-  return target === undefined
-    ? `cluster ${cluster.name} has no node ${quote(asked)} behind this gateway`
-    : { ...target, asked };
+  if (target === undefined) return `cluster ${cluster.name} has no node ${quote(asked)} behind this gateway`;
+  if (cluster.asBefore.size >= mostRemembered) cluster.asBefore.clear();
+  const found = { ...target, asked };
+  cluster.asBefore.set(asked, found);
+  return found;
 }
 
 function single(target: Target): FleetAnswer {

@@ -25,6 +25,8 @@ export interface RunningCall {
   intentAsked: boolean;
   /** Microseconds that the caller waited for the intent. */
   intentUs: number | undefined;
+  /** True once the call has been handled to its end. */
+  over: boolean;
   /** Aborted when the client has gone or the gateway ends the call: whatever waits before the relay, stops. */
   readonly gone: AbortController;
   /** Aborted only by the gateway; the reason is the GateError that the caller is told. */
@@ -81,6 +83,7 @@ export function createRunningCalls(
       return call;
     },
     end: call => {
+      call.over = true;
       calls.delete(call);
       const caller = call.principal?.id;
       if (caller === undefined || call.heldLegs === 0) return;
@@ -130,10 +133,14 @@ function newCall(incoming: IncomingCall, clock: Clock): RunningCall {
     heldLegs: 0,
     intentAsked: false,
     intentUs: undefined,
+    over: false,
     gone,
     kill: new AbortController(),
   };
-  incoming.stream.once('close', () => gone.abort(new GateError('cancelled', 'the client has gone')));
+  incoming.stream.once('close', () => {
+    // Most streams close because their call has ended, and then nobody waits any more.
+    if (!call.over) gone.abort(new GateError('cancelled', 'the client has gone'));
+  });
   return call;
 }
 
