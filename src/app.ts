@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import { endLostGrant } from './approvals/lost.ts';
 import { createApprovalStore } from './approvals/store.ts';
 import { openAuditLog } from './audit/log.ts';
 import { createAuditReader } from './audit/query.ts';
@@ -89,8 +90,6 @@ async function assemble(
   const record = async (entry: Parameters<typeof audit.append>[0][number]): Promise<void> => {
     await audit.append([entry]);
   };
-  const reaper = startReaper({ pool: writer, audit, log });
-  closers.push(() => reaper.close());
 
   const metrics = createMetrics({
     auditQueue: () => audit.health().queued,
@@ -124,6 +123,8 @@ async function assemble(
 
   const approvals = createApprovalStore({ database: writer, clock, record, settings: config.approvals });
   closers.push(() => approvals.close());
+  const reaper = startReaper({ pool: writer, audit, log, onUnknown: endLostGrant(approvals) });
+  closers.push(() => reaper.close());
   const lapsing = setInterval(() => {
     approvals.expire().catch((error: unknown) => log.warn({ err: error }, 'expiring approvals'));
   }, 5000);

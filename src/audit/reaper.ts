@@ -12,6 +12,8 @@ const bootsToReap = {
 };
 const openCalls = { name: 'audit.reap.calls', text: 'SELECT idx, body FROM talosgate.audit_open_calls($1, $2)' };
 const callsAtOnce = 100;
+const attempts = 3;
+const betweenAttemptsMs = 250;
 
 interface Boot {
   readonly boot_id: string;
@@ -26,6 +28,11 @@ export interface ReaperSettings {
   /** Through which the ends are written. */
   readonly audit: Pick<AuditLog, 'append' | 'bootId'>;
   readonly log: { warn(fields: object, message: string): void };
+  /**
+   * Told of each `call.unknown` once it is durable, by the replica that wrote it, and awaited. Told up to three times when
+   * it rejects; then that is logged and left.
+   */
+  readonly onUnknown?: ((record: AuditRecord) => Promise<void>) | undefined;
   /** Silence after which a boot counts as lost, when its lock is free too. Default 30,000 ms. */
   readonly silenceMs?: number | undefined;
   /** Time between two looks. Default 10,000 ms. */
@@ -56,24 +63,43 @@ export function startReaper(settings: ReaperSettings): { close(): Promise<void> 
 }
 
 /** Looks once, and ends what is found. Rejects when the database does not answer. */
-export async function reapOnce({ pool, audit, log, silenceMs = 30_000 }: ReaperSettings): Promise<void> {
+export async function reapOnce(settings: ReaperSettings): Promise<void> {
+  const { pool, audit, log, silenceMs = 30_000 } = settings;
   const boots = await pool.query<Boot>(bootsToReap, [audit.bootId, silenceMs / 1_000]);
   for (const boot of boots) {
     if (!boot.ended) log.warn({ boot: boot.boot_id }, 'a gateway process was lost; ending its open calls as unknown');
-    await reapBoot(pool, audit, boot).catch((error: unknown) => {
+    await reapBoot(settings, boot).catch((error: unknown) => {
       // Another replica was faster, or a late outcome came in between. The next look sees what is left.
       if (!(error instanceof GateError && error.code === 'conflict')) throw error;
     });
   }
 }
 
-async function reapBoot(pool: Queryable, audit: ReaperSettings['audit'], boot: Boot): Promise<void> {
+async function reapBoot(settings: ReaperSettings, boot: Boot): Promise<void> {
+  const { pool, audit } = settings;
   let first: AuditRecord[] = boot.ended ? [] : [bootLost(boot)];
   for (;;) {
     const calls = await pool.query<{ idx: number; body: string }>(openCalls, [boot.boot_id, callsAtOnce]);
-    await audit.append([...first, ...calls.map(call => callUnknown(boot, call))]);
+    const unknown = calls.map(call => callUnknown(boot, call));
+    await audit.append([...first, ...unknown]);
+    await tell(settings, unknown);
     first = [];
     if (calls.length < callsAtOnce) return;
+  }
+}
+
+async function tell({ onUnknown, log }: ReaperSettings, unknown: readonly AuditRecord[]): Promise<void> {
+  for (const record of unknown) {
+    for (let attempt = 1; onUnknown !== undefined && attempt <= attempts; attempt += 1) {
+      try {
+        await onUnknown(record);
+        break;
+      } catch (error) {
+        const { callId, approvalId } = record;
+        log.warn({ err: error, callId, approvalId, attempt }, 'what follows from a lost call could not be done');
+        if (attempt < attempts) await sleep(betweenAttemptsMs);
+      }
+    }
   }
 }
 
