@@ -6,6 +6,7 @@ import { createApprovalStore } from './approvals/store.ts';
 import { openAuditLog } from './audit/log.ts';
 import { createAuditReader } from './audit/query.ts';
 import { startReaper } from './audit/reaper.ts';
+import { createRefusals } from './audit/refusals.ts';
 import { createCatalog } from './catalog/catalog.ts';
 import type { FieldDigest } from './catalog/inspect-request.ts';
 import type { Config } from './config/load.ts';
@@ -87,6 +88,11 @@ async function assemble(
     report: (problem, cause) => log.error({ err: cause }, problem),
   });
   closers.push(() => audit.close());
+  const refusals = createRefusals({ audit, clock });
+  closers.push(() => {
+    refusals.close();
+    return Promise.resolve();
+  });
   const record = async (entry: Parameters<typeof audit.append>[0][number]): Promise<void> => {
     await audit.append([entry]);
   };
@@ -162,6 +168,7 @@ async function assemble(
       limits: { sessionMs: config.approvals.session, idleMs: config.approvals.idle },
     },
     audit,
+    refusals,
     channels,
     digest: fieldDigest(config.audit.digest_key, config.audit.digest_key_id),
     observe: call => metrics.observe(call),
@@ -186,6 +193,7 @@ async function assemble(
         return found.ok && found.route.kind === 'single' ? found.route.target : undefined;
       },
       record,
+      recordStranger: denial => refusals.stranger(denial),
       auditReader: createAuditReader(reader),
       approvals,
       readiness: () => [

@@ -13,9 +13,10 @@ export interface Entry {
 
 /**
  * How a group waits. `outcome`: in room that was kept for it when its intent was taken in. `awaited`: somebody waits for it.
- * `unawaited`: nobody does, and it is dropped when its lane is full. What is not awaited outlives an outage.
+ * `stranger`: the same, for somebody who proved nothing. `unawaited`: nobody does, and it is dropped when its lane is full.
+ * What is not awaited outlives an outage.
  */
-export type Lane = 'outcome' | 'awaited' | 'unawaited';
+export type Lane = 'outcome' | 'awaited' | 'stranger' | 'unawaited';
 
 /** What a caller hands over as one: becomes durable in one commit, together with the claim when there is one. */
 export interface Group {

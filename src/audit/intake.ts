@@ -6,7 +6,7 @@ import { outcomeBytes, Reservations } from './reservations.ts';
 
 /** Bounds of the queues, and of one batch. */
 export interface IntakeLimits {
-  /** Of what somebody waits for, and again of what nobody waits for. */
+  /** Of what callers wait for, and again of what nobody waits for; strangers have a quarter of that, to themselves. */
   readonly queueRecords: number;
   readonly queueBytes: number;
   /** Of outcomes: those that are queued, and those that are still to come for intents that were taken in. */
@@ -32,8 +32,10 @@ export const defaultLimits: IntakeLimits = {
 const turns: readonly (readonly [lane: Lane, share: number])[] = [
   ['outcome', 1],
   ['unawaited', 0.25],
+  ['stranger', 0.25],
   ['awaited', 1],
   ['unawaited', 1],
+  ['stranger', 1],
 ];
 
 /**
@@ -45,6 +47,7 @@ export class Intake {
   readonly #lanes: Readonly<Record<Lane, Queue>> = {
     outcome: new Queue(),
     awaited: new Queue(),
+    stranger: new Queue(),
     unawaited: new Queue(),
   };
   readonly #reserved = new Reservations();
@@ -80,7 +83,9 @@ export class Intake {
     if (group.lane === 'outcome') {
       for (const { record } of group.entries) this.#reserved.release(record);
     } else {
-      const { queueRecords, queueBytes } = this.#limits;
+      const share = group.lane === 'stranger' ? 0.25 : 1;
+      const queueRecords = this.#limits.queueRecords * share;
+      const queueBytes = this.#limits.queueBytes * share;
       if (lane.records + group.entries.length > queueRecords || lane.bytes + group.bytes > queueBytes)
         throw overloaded();
       this.#reserve(group);
@@ -135,9 +140,10 @@ export class Intake {
 
   /** Takes out everything that somebody waits for. */
   takeAwaited(): Group[] {
-    const { awaited } = this.#lanes;
     const taken: Group[] = [];
-    for (let next = awaited.shift(); next !== undefined; next = awaited.shift()) taken.push(next);
+    for (const lane of [this.#lanes.awaited, this.#lanes.stranger]) {
+      for (let next = lane.shift(); next !== undefined; next = lane.shift()) taken.push(next);
+    }
     return taken;
   }
 

@@ -14,6 +14,8 @@ export interface AppendOptions {
   /** When the caller's own deadline is, in milliseconds since the epoch. */
   readonly deadline?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Set for callers who have not proved who they are. They have a quarter of the queue, so that others keep theirs. */
+  readonly stranger?: boolean | undefined;
 }
 
 export interface AuditHealth {
@@ -164,7 +166,7 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
     if (breaker.open) throw unavailable();
     const left = options.deadline === undefined ? budgetMs : options.deadline - clock.now() - deadlineMarginMs;
     if (left <= 0) throw new GateError('deadline-exceeded', 'too little time was left to record the call');
-    const [group, written] = submit(records, 'awaited', claim);
+    const [group, written] = submit(records, options.stranger === true ? 'stranger' : 'awaited', claim);
     await within(group, written, Math.min(budgetMs, left), options.signal);
   };
 

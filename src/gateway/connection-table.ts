@@ -73,11 +73,12 @@ export class ConnectionTable {
     });
   }
 
-  /** Widens the streams of a connection on which somebody has proved who they are. */
+  /** Widens a connection on which somebody has proved who they are, and its streams. Strangers have HTTP/2's 65,535 bytes. */
   trust(connection: Connection): void {
     if (connection.trusted) return;
     connection.trusted = true;
     if (connection.session.destroyed) return;
+    connection.session.setLocalWindowSize(this.#limits.connectionWindow);
     connection.session.settings({ initialWindowSize: this.#limits.streamWindow });
   }
 

@@ -103,12 +103,17 @@ function legRecord(call: RunningCall, leg: Leg, stages: CallStages): ReturnType<
   return denyRecord(call, decision.reason, status, leg, undefined);
 }
 
-/** Records a refusal, then tells the caller. When it cannot be recorded, the caller is told that instead. */
+/**
+ * Records a refusal, then tells the caller. When it cannot be recorded, the caller is told that instead. Refusals of
+ * strangers may be counted instead of recorded one by one.
+ */
 async function refuseCall(call: RunningCall, refusal: Refusal, stages: CallStages): Promise<void> {
   const status = statusOf(refusal.error);
   const legs = refusal.legs.length === 0 ? [undefined] : refusal.legs;
+  const [first, ...others] = legs.map(leg => denyRecord(call, refusal.reason, status, leg, refusal.details));
   try {
-    await stages.audit.append(legs.map(leg => denyRecord(call, refusal.reason, status, leg, refusal.details)));
+    if (first !== undefined && call.principal === undefined) await stages.refusals.stranger(first);
+    else if (first !== undefined) await stages.audit.append([first, ...others]);
   } catch (thrown) {
     failCall(call, thrown, stages);
     return;
@@ -125,7 +130,7 @@ function answer(call: RunningCall, status: GrpcStatus, answered: boolean): void 
 
 /**
  * The end of a call that broke in here: the log is away, the client has gone, or a bug. Legs with an intent get their
- * outcome; a call without one leaves a denial if the log takes it.
+ * outcome; a call without one leaves a denial if the log takes it, else it is counted.
  */
 function failCall(call: RunningCall, thrown: unknown, stages: CallStages): void {
   const error = endOf(call, GateError.from(thrown));
@@ -139,7 +144,9 @@ function failCall(call: RunningCall, thrown: unknown, stages: CallStages): void 
   // ends such an intent as not forwarded.
   const landing = call.intentAsked && error.code === 'cancelled';
   if (call.openLegs.size === 0 && reason !== 'audit-unavailable' && !landing) {
-    void stages.audit.enqueue(denyRecord(call, reason, status, undefined, undefined));
+    const denial = denyRecord(call, reason, status, undefined, undefined);
+    if (call.principal === undefined) stages.refusals.count(denial);
+    else stages.audit.enqueue(denial).catch(() => stages.refusals.count(denial));
   }
   call.openLegs.clear();
   answer(call, status, false);

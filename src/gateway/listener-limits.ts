@@ -33,7 +33,7 @@ export interface ListenerLimits {
   readonly messageMs: number;
   /** Bytes that all calls together may hold in requests that are not passed on yet. */
   readonly requestMemory: number;
-  /** Flow-control windows in bytes: of a stream before and after its connection made a proved call, of a connection. */
+  /** Flow-control windows in bytes: of a stream before and after its connection made a proved call, of a connection after. */
   readonly strangerStreamWindow: number;
   readonly streamWindow: number;
   readonly connectionWindow: number;

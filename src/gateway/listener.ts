@@ -96,7 +96,6 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     }
     const peer = readPeer(socket, asksForCertificates);
     const connection = table.add(session, socket, peer);
-    session.setLocalWindowSize(limits.connectionWindow);
     let cause: unknown;
     session.on('error', error => {
       cause = error;

@@ -1,6 +1,7 @@
 import type { ApprovalTexts } from '../approvals/lines.ts';
 import type { ApprovalStore } from '../approvals/store.ts';
 import type { AuditLog } from '../audit/log.ts';
+import type { Refusals } from '../audit/refusals.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { FieldDigest } from '../catalog/inspect-request.ts';
 import type { Identity } from '../core/authentication.ts';
@@ -28,6 +29,8 @@ export interface CallStages {
   readonly refusalMessage: (decision: Decision, question: PolicyQuestion, callId: string) => string;
   readonly approvals: Approvals;
   readonly audit: AuditLog;
+  /** Takes the refusals that anybody can cause; shared with the other door. */
+  readonly refusals: Refusals;
   readonly channels: Channels;
   readonly digest: FieldDigest;
   readonly observe: (call: CallObservation) => void;

@@ -49,6 +49,8 @@ export interface AccessDependencies {
   readonly decide: Decide;
   /** Records a refusal before it is answered; a refusal that cannot be recorded is answered 503. */
   readonly record: (record: AuditRecord) => Promise<void>;
+  /** The same for callers who proved nothing; may count the refusal instead. */
+  readonly recordStranger: (record: AuditRecord) => Promise<void>;
 }
 
 /**
@@ -85,23 +87,24 @@ function accessOf(request: FastifyRequest): Access {
 
 async function authenticate(request: FastifyRequest, dependencies: AccessDependencies): Promise<Principal> {
   if (headerCount(request, 'authorization') > 1) {
+    await dependencies.recordStranger({ ...strangerDenial(request), details: { failure: 'bad-token' } });
     throw new GateError('unauthenticated', 'the authorization header is given more than once; send it once');
   }
   const peer = peerOf(request.raw);
   const result = await dependencies.identity.authenticate({ peer, authorization: request.headers.authorization });
   if (result.ok) return result.principal;
-  await dependencies.record({
-    ...describe(request),
-    kind: 'call.deny',
-    principal: undefined,
-    decision: 'deny',
-    reason: 'unauthenticated',
+  await dependencies.recordStranger({
+    ...strangerDenial(request),
     details: {
       failure: result.reason,
       ...(result.claimed === undefined ? {} : { claimed: result.claimed.slice(0, 256) }),
     },
   });
   throw new GateError('unauthenticated', result.message);
+}
+
+function strangerDenial(request: FastifyRequest): AuditRecord {
+  return { ...describe(request), kind: 'call.deny', decision: 'deny', reason: 'unauthenticated' };
 }
 
 async function authorize(

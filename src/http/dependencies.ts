@@ -41,6 +41,8 @@ export interface HttpDependencies {
   readonly findTarget: (cluster: string | undefined, node: string) => Target | undefined;
   /** Resolves when the record is durable. */
   readonly record: (record: AuditRecord) => Promise<void>;
+  /** The same for the refusal of a caller who proved nothing; resolves at once when it was counted instead. */
+  readonly recordStranger: (record: AuditRecord) => Promise<void>;
   /** Undefined when no reader login is configured. */
   readonly auditReader: AuditReader | undefined;
   readonly approvals: ApprovalDesk;

@@ -47,7 +47,11 @@ export async function createHttpServer(
     requestTimeout: 30_000,
     forceCloseConnections: true,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: false } },
-    serverFactory: handler => createRawServer(settings, handler),
+    serverFactory: handler => {
+      const raw = createRawServer(settings, handler);
+      raw.maxConnections = maxConnections;
+      return raw;
+    },
   }).withTypeProvider<TypeBoxTypeProvider>();
   server.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error, request.url.split('?')[0] ?? '/');
@@ -76,6 +80,7 @@ export async function createHttpServer(
     identity: dependencies.identity,
     decide: dependencies.decide,
     record: dependencies.record,
+    recordStranger: dependencies.recordStranger,
   });
   await server.register(swagger, {
     openapi: {
@@ -107,6 +112,9 @@ export async function createHttpServer(
     close: () => server.close(),
   };
 }
+
+/** TCP connections at a time; more are dropped before TLS. Far above what people and probes need. */
+const maxConnections = 1024;
 
 function createRawServer(settings: HttpSettings, handler: RequestListener): Server {
   if (settings.tls === undefined) return createPlainServer(handler);

@@ -1,5 +1,6 @@
 import { createApprovalStore } from '../../src/approvals/store.ts';
 import { openAuditLog } from '../../src/audit/log.ts';
+import { createRefusals } from '../../src/audit/refusals.ts';
 import { createCatalog } from '../../src/catalog/catalog.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { createPool } from '../../src/db/pool.ts';
@@ -24,6 +25,7 @@ export async function openBareDoor(
   const clock = systemClock;
   const pool = createPool({ url: config.database.url });
   const audit = await openAuditLog({ connection: { url: config.database.url }, replica: 'bare', clock });
+  const refusals = createRefusals({ audit, clock });
   const identity = await createIdentity(config.identity, clock);
   const channels = createChannels({ clusters: config.clusters, clock });
   const calls = createRunningCalls(clock, identity);
@@ -44,6 +46,7 @@ export async function openBareDoor(
       limits: { sessionMs: 60_000, idleMs: 60_000 },
     },
     audit,
+    refusals,
     channels,
     digest: (_field, value) => ({ length: String(value.length), digest: 'test' }),
     observe: () => undefined,
@@ -65,6 +68,7 @@ export async function openBareDoor(
       await channels.close();
       await store.close();
       await identity.close();
+      refusals.close();
       await audit.close();
       await pool.close();
     },

@@ -2,6 +2,7 @@
 // log: one INSERT per record, or none.
 import { createHmac } from 'node:crypto';
 import pino from 'pino';
+import { createRefusals } from '../../../src/audit/refusals.ts';
 import { createCatalog } from '../../../src/catalog/catalog.ts';
 import { systemClock as clock } from '../../../src/core/clock.ts';
 import { createFleet } from '../../../src/fleet/fleet.ts';
@@ -63,6 +64,7 @@ const stages: CallStages = {
   // Version never needs one; a call that does would fail here, and the run with it.
   approvals: undefined as never,
   audit,
+  refusals: createRefusals({ audit, clock }),
   channels: nodeChannels(settings),
   digest: (field, value) => ({
     length: String(value.length),

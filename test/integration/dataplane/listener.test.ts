@@ -336,6 +336,7 @@ describe('limits', () => {
     expect(call.stream.state.localWindowSize).toBeDefined();
     expect(made.session.remoteSettings.initialWindowSize).toBe(65_535);
     expect(call.stream.writableLength).toBeGreaterThan(900 * 1024);
+    expect(made.session.state.remoteWindowSize).toBeLessThanOrEqual(65_535);
   });
 
   it('widens the window once the caller has been let in', async () => {
@@ -346,6 +347,7 @@ describe('limits', () => {
     call.send(Buffer.alloc(1024 * 1024));
     await eventually(() => made.session.remoteSettings.initialWindowSize === 2 * 1024 * 1024);
     expect((await bodies[0])?.length).toBe(1024 * 1024);
+    expect(made.session.state.remoteWindowSize).toBeGreaterThan(8 * 1024 * 1024);
   });
 
   it('drops connections over the cap and says so', async () => {

@@ -90,6 +90,13 @@ describe('Intake', () => {
     expect(() => intake.offer(group())).toThrow(/cannot keep up/);
   });
 
+  test('leaves three quarters of its room to callers who proved who they are', () => {
+    const intake = new Intake(limits);
+    fill(intake, [group({ lane: 'stranger' }), group({ lane: 'stranger' })]);
+    expect(() => intake.offer(group({ lane: 'stranger' }))).toThrow(/cannot keep up/);
+    intake.offer(group({}, 8));
+  });
+
   test('lets neither lane starve the other', () => {
     const intake = new Intake({ ...limits, batchRecords: 4 });
     const waiting = Array.from({ length: 8 }, () => group());
