@@ -87,7 +87,7 @@ export function auditCommands(parent: Command, { output, env, clock }: CliContex
 }
 
 /** Turns an age such as 15m into the time that long ago; anything else passes as it is. */
-export function timeOption(value: string, now: number): string {
+function timeOption(value: string, now: number): string {
   const match = /^(\d{1,6})([smhd])$/.exec(value);
   if (match === null) return value;
   const unit = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 's' | 'm' | 'h' | 'd'];

@@ -35,7 +35,7 @@ export function simCommand(parent: Command, context: CliContext): void {
 }
 
 /** Starts the nodes that a file describes. Mistakes name the file and the entry. */
-export async function startSimFile(file: string, context: Pick<CliContext, 'clock'>): Promise<SimCluster> {
+async function startSimFile(file: string, context: Pick<CliContext, 'clock'>): Promise<SimCluster> {
   const value: unknown = parse(await readFile(file, 'utf8'));
   const entries = typeof value === 'object' && value !== null && 'nodes' in value ? value.nodes : undefined;
   if (!Array.isArray(entries)) throw new GateError('bad-config', `${file}: expected a list under "nodes"`);

@@ -5,12 +5,7 @@ import { grpcCodes } from '../core/grpc.ts';
 import type { RelayResult } from '../core/relay-result.ts';
 import type { RunningCall } from './calls.ts';
 import { endShell } from './held-debug.ts';
-
-/** How long a shell may last, and how long it may be silent in both directions; milliseconds. */
-export interface SessionLimits {
-  readonly sessionMs: number;
-  readonly idleMs: number;
-}
+import type { SessionLimits } from './session-limits.ts';
 
 /** Watches a debug stream while it is relayed. Call `over` in every case. */
 export interface ShellSession {

@@ -16,7 +16,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { Channels } from '../upstream/connections.ts';
 import type { RunningCalls } from './calls.ts';
 import type { Leg } from './leg.ts';
-import type { SessionLimits } from './shell-session.ts';
+import type { SessionLimits } from './session-limits.ts';
 
 /** The parts that a call passes, in the order of their turn. */
 export interface CallStages {

@@ -161,13 +161,15 @@ export async function connectH2(options: H2ClientOptions): Promise<H2Client> {
     ...(options.tlsSession === undefined ? {} : { session: options.tlsSession }),
     ALPNProtocols: ['h2'],
   });
-  const session = connect('https://gateway.test', {
+  // In a variable of its own: the types do not know that connect() passes these on to the session and its socket.
+  const sessionOptions = {
     createConnection: () => socket,
     settings: { enablePush: false, initialWindowSize: options.window ?? 2 * 1024 * 1024 },
     peerMaxConcurrentStreams: 2 ** 31,
     maxSessionMemory: 1000,
     strictSingleValueFields: false,
-  });
+  };
+  const session = connect('https://gateway.test', sessionOptions);
   await new Promise<void>((resolve, reject) => {
     session.once('error', reject);
     session.once('close', () => {

@@ -62,7 +62,7 @@ export function demoCommand(parent: Command, context: CliContext): void {
     });
 }
 
-export interface Demo {
+interface Demo {
   readonly endpoints: DemoEndpoints;
   readonly places: DemoPlaces;
   close(): Promise<void>;
@@ -79,7 +79,7 @@ function anyPort(options: DemoOptions): DemoOptions {
 }
 
 /** Starts database, nodes and gateway in this process and its children. Closes what it started when a part fails. */
-export async function startDemo(
+async function startDemo(
   options: Pick<DemoOptions, 'directory' | 'grpcAddress' | 'httpAddress'>,
   context: CliContext,
 ): Promise<Demo> {

@@ -4,7 +4,6 @@ export const demoPeople = [
   { first: 'bob', email: 'bob@example.com', about: 'operator, config editor, debugger' },
   { first: 'carol', email: 'carol@example.com', about: 'approver, auditor' },
 ] as const;
-export type DemoPerson = (typeof demoPeople)[number]['first'];
 
 /** Had a certificate that was revoked. */
 export const demoRevoked = { first: 'dave', email: 'dave@example.com' } as const;
