@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { GateError } from '../core/gate-error.ts';
 import type { Target } from '../core/target.ts';
 import { dialNode, type NodeSession } from './node-session.ts';
+import { meansDead, silenceTimes } from './silence.ts';
 
 /** Times of connecting, milliseconds. */
 export const connectTimes = {
@@ -40,6 +41,7 @@ export class NodePool {
   #attempt: Promise<NodeSession> | undefined;
   #failure: { readonly error: GateError; readonly at: number } | undefined;
   #closed = false;
+  #watch: NodeJS.Timeout | undefined;
 
   constructor(options: NodePoolOptions) {
     this.#o = options;
@@ -118,14 +120,35 @@ export class NodePool {
     const { cluster, node } = this.#o.target;
     let cause: unknown;
     this.#sessions.push(session);
+    this.#watch ??= setInterval(() => {
+      this.#look();
+    }, silenceTimes.look).unref();
     session.session.on('error', error => {
       cause = error;
     });
     session.session.on('close', () => {
       this.#sessions = this.#sessions.filter(other => other !== session);
+      if (this.#sessions.length === 0) {
+        clearInterval(this.#watch);
+        this.#watch = undefined;
+      }
       this.#o.onEvent({ kind: 'disconnected', cluster, node, cause });
     });
     if (this.#closed) session.retire();
+  }
+
+  #look(): void {
+    const now = this.#o.clock.now();
+    for (const session of this.#sessions) if (session.silent(now)) void this.#probe(session);
+  }
+
+  /** Cuts a silent connection when nobody answers on another one either; its calls become UNAVAILABLE. */
+  async #probe(session: NodeSession): Promise<void> {
+    try {
+      (await dialNode(this.#o.target, this.#o.context, silenceTimes.probe)).destroy();
+    } catch (error) {
+      if (meansDead(error)) session.destroy();
+    }
   }
 }
 

@@ -1,10 +1,17 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2';
 import { isIP } from 'node:net';
-import { checkServerIdentity, connect as connectTls, type PeerCertificate, type SecureContext } from 'node:tls';
+import {
+  checkServerIdentity,
+  connect as connectTls,
+  type PeerCertificate,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 import { GateError } from '../core/gate-error.ts';
 import type { Target } from '../core/target.ts';
 import type { Channel } from './channel.ts';
 import type { UpstreamHeaders } from './metadata.ts';
+import { SilenceWatch } from './silence.ts';
 
 /** Flow-control windows, in bytes: a stream as wide as talosctl's own, the connection wide enough for several. */
 const windows = { stream: 2 * 1024 * 1024, connection: 16 * 1024 * 1024 } as const;
@@ -43,7 +50,7 @@ export function dialNode(target: Target, secureContext: SecureContext, timeoutMs
     });
     let cause: unknown;
     const timer = setTimeout(() => {
-      cause ??= new Error(`no HTTP/2 settings within ${timeoutMs} ms`);
+      cause ??= Object.assign(new Error(`no HTTP/2 settings within ${timeoutMs} ms`), { code: 'ETIMEDOUT' });
       session.destroy();
       socket.destroy();
     }, timeoutMs);
@@ -62,7 +69,7 @@ export function dialNode(target: Target, secureContext: SecureContext, timeoutMs
     });
     session.once('remoteSettings', () => {
       clearTimeout(timer);
-      resolve(new NodeSession(target, session));
+      resolve(new NodeSession(target, session, socket));
     });
   });
 }
@@ -72,13 +79,22 @@ export class NodeSession implements Channel {
   readonly cluster: string;
   readonly node: string;
   readonly session: ClientHttp2Session;
+  readonly #socket: TLSSocket;
+  readonly #silence = new SilenceWatch();
   #streams = 0;
   #retired = false;
 
-  constructor(target: Target, session: ClientHttp2Session) {
+  constructor(target: Target, session: ClientHttp2Session, socket: TLSSocket) {
     this.cluster = target.cluster;
     this.node = target.node;
     this.session = session;
+    this.#socket = socket;
+  }
+
+  /** True when calls wait on it and nothing has come for so long that the node should be tried another way. */
+  silent(now: number): boolean {
+    const traffic = { received: this.#socket.bytesRead, sent: this.#socket.bytesWritten };
+    return this.#silence.suspects(traffic, now) && this.#streams > 0;
   }
 
   /** Streams under way. */

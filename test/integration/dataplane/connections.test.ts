@@ -1,5 +1,5 @@
 import { constants } from 'node:http2';
-import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { Target } from '../../../src/core/target.ts';
@@ -55,6 +55,35 @@ async function silentHost(): Promise<{ port: number; open(): number }> {
     },
   });
   return { port: (server.address() as AddressInfo).port, open: () => sockets.size };
+}
+
+/** A wire to a port that can be made to carry nothing any more, without a reset. */
+async function wireTo(port: number): Promise<{ port: number; freeze(): void }> {
+  let frozen = false;
+  const sockets = new Set<Socket>();
+  const server = createServer(near => {
+    sockets.add(near);
+    near.on('error', () => undefined);
+    if (frozen) return;
+    const far = connect(port, '127.0.0.1');
+    sockets.add(far);
+    far.on('error', () => undefined);
+    near.on('data', (chunk: Buffer) => frozen || far.write(chunk));
+    far.on('data', (chunk: Buffer) => frozen || near.write(chunk));
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  opened.push({
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise(resolve => server.close(resolve));
+    },
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    freeze: () => {
+      frozen = true;
+    },
+  };
 }
 
 async function failure(attempt: Promise<unknown>): Promise<{ code: string; message: string; tookMs: number }> {
@@ -246,6 +275,39 @@ describe('createChannels', () => {
       made.setClusters([broken]);
     }).toThrow(/cannot be loaded/);
     await expect(made.acquire(targetOf(node.port))).resolves.toBeDefined();
+  });
+
+  it('ends calls with UNAVAILABLE within a few seconds when a node falls silent', async () => {
+    const node = await startNode(pki, ({ stream }) => stream.resume());
+    opened.push({ close: () => node.kill() });
+    const wire = await wireTo(node.port);
+    const bridge = await startBridge(pki, targetOf(wire.port));
+    opened.push(bridge);
+    const client = await bridge.client();
+    opened.push(client);
+    await bridge.channels.acquire(targetOf(wire.port));
+    wire.freeze();
+    const started = Date.now();
+    const reply = await client.unary('/t/unary');
+    expect(reply.code).toBe(14);
+    expect(Date.now() - started).toBeLessThan(4500);
+  });
+
+  it('leaves a call alone that only takes its time', async () => {
+    const node = await startNode(pki, ({ stream }) => {
+      stream.resume();
+      setTimeout(() => {
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '0' }, { endStream: true });
+      }, 4500);
+    });
+    opened.push({ close: () => node.kill() });
+    const bridge = await startBridge(pki, targetOf(node.port));
+    opened.push(bridge);
+    const client = await bridge.client();
+    opened.push(client);
+    expect((await client.unary('/t/unary')).code).toBe(0);
+    // One for the call, one to see that the node is there.
+    expect(node.connections).toBe(2);
   });
 
   it('close waits for running calls as long as it is told, then cuts them', async () => {
