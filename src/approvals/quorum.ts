@@ -47,9 +47,22 @@ export function voidVotes(
   };
 }
 
-/** Compares two person ids the way the database does: without regard to case. */
+/**
+ * Says whether two names could have one person behind them, as the database's `approval_person` does: without regard to
+ * case, and a machine (`machine:bob@example.com`) is in the hands of the person it is named after. For what needs a
+ * second person; for whose a grant is, see `sameCaller`.
+ */
 export function samePerson(one: string, other: string): boolean {
+  return personBehind(one) === personBehind(other);
+}
+
+/** Says whether two names are one caller: without regard to case, but a machine is not the person of the same name. */
+export function sameCaller(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
+}
+
+function personBehind(name: string): string {
+  return name.toLowerCase().replace(/^(?:machine:)+/, '');
 }
 
 function fits(vote: ApprovalVote, need: ApprovalNeed): boolean {

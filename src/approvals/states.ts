@@ -1,7 +1,7 @@
 import type { Approval, ApprovalState, ApprovalVote } from '../core/approval.ts';
-import { denialsMet, quorumMet, samePerson } from './quorum.ts';
+import { denialsMet, quorumMet, sameCaller, samePerson } from './quorum.ts';
 
-// The rules of an approval's life without clock, database or words. The functions in migrations/0010_approvals.sql hold
+// The rules of an approval's life without clock, database or words. The functions of the migrations hold
 // to the same rules under concurrency; test/integration/approvals/agreement.test.ts drives both and compares.
 
 /** What can happen to an approval. `at` is milliseconds since the epoch. */
@@ -57,7 +57,7 @@ export function step(approval: Approval, event: ApprovalEvent): ApprovalStep {
       return event.at < approval.expiresAt ? refuse('not-lapsed') : end(approval, 'expired', event.at);
     case 'cancel':
       if (!isOpen(approval)) return refuse('not-pending');
-      if (!samePerson(event.by, approval.requester)) return refuse('not-requester');
+      if (!sameCaller(event.by, approval.requester)) return refuse('not-requester');
       if (lapsed(approval, event.at)) return refuse('lapsed');
       return end(approval, approval.state === 'pending' ? 'cancelled' : 'withdrawn', event.at);
     case 'withdraw':

@@ -14,7 +14,9 @@ afterAll(() => bench.close());
 
 type Move = ApprovalEvent | { readonly kind: 'elapse' };
 
-const person = fc.constantFrom('bob@example.com', 'carol', 'dave', 'erin', 'CAROL', 'BOB@example.com');
+/** Of the requester and of an approver. */
+const machines = ['machine:bob@example.com', 'machine:carol'];
+const person = fc.constantFrom('bob@example.com', 'carol', 'dave', 'erin', 'CAROL', 'BOB@example.com', ...machines);
 const groups = fc.subarray(['security', 'platform']);
 const quorums = fc.constantFrom<ApprovalQuorum>(
   { approvals: [{ group: undefined, count: 1 }], denials: 1 },
@@ -51,7 +53,7 @@ const others: fc.Arbitrary<Move> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       kind: fc.constant('claim' as const),
-      by: fc.constantFrom('bob@example.com', 'bob@example.com', 'carol'),
+      by: fc.constantFrom('bob@example.com', 'bob@example.com', 'carol', 'machine:bob@example.com'),
       binding: fc.constantFrom('right', 'right', 'wrong'),
       callId: fc.uuid(),
       at,

@@ -56,7 +56,7 @@ describe('approval_claim', () => {
       expect(await bench.store.find(binding)).toBeUndefined();
     }
     // The right binding in somebody else's name, and a digest that is nearly right.
-    for (const requester of ['carol@example.com', 'BOB@example.com']) {
+    for (const requester of ['carol@example.com', 'BOB@example.com', 'machine:bob@example.com']) {
       expect((await claim(bench.admin, { ...approval, requester }))?.message).toMatch(/given to somebody else/);
     }
     for (const binding of [

@@ -23,6 +23,27 @@ describe('the tables refuse', () => {
     await expect(bench.admin.query(insertVote, [id, 'mallory', bob])).rejects.toThrow('foreign key');
   });
 
+  test('a vote by the requester through a machine, and by the person on what their machine asks for', async () => {
+    const machine = 'machine:bob@example.com';
+    const { id } = await bench.store.request(newApproval());
+    for (const voter of [machine, 'Machine:BOB@example.com', 'machine:machine:bob@example.com']) {
+      await expect(bench.admin.query(insertVote, [id, bob, voter])).rejects.toThrow('approval_vote_not_by_requester');
+    }
+    const other = await bench.store.request(newApproval({ requester: machine }));
+    await expect(bench.admin.query(insertVote, [other.id, machine, bob])).rejects.toThrow(
+      'approval_vote_not_by_requester',
+    );
+    const vote = async (on: string, by: string): Promise<unknown> => {
+      const text = `SELECT talosgate.approval_vote($1, $2, '{}', 'approve', '') ->> 'outcome' AS outcome`;
+      return (await bench.admin.query<{ outcome: string }>(text, [on, by]))[0]?.outcome;
+    };
+    expect(await vote(id, machine)).toBe('own-request');
+    expect(await vote(other.id, bob)).toBe('own-request');
+    await bench.admin.query(insertVote, [other.id, machine, 'machine:carol@example.com']);
+    expect(await vote(other.id, carol)).toBe('voted-already');
+    await expect(bench.admin.query(insertVote, [other.id, machine, carol])).rejects.toThrow('approval_vote_once');
+  });
+
   test('a second vote of one person', async () => {
     const { id } = await bench.store.request({
       ...newApproval(),
@@ -136,7 +157,7 @@ describe("the gateway's login", () => {
     }
     const approval = await grant(bench.store);
     expect((await claim(bench.writer, approval))?.message).toMatch('permission denied');
-    for (const call of ["approval_quorum_met('x')", "approval_answer('ok', 'x')"]) {
+    for (const call of ["approval_person('x')", "approval_quorum_met('x')", "approval_answer('ok', 'x')"]) {
       await expect(bench.writer.query(`SELECT talosgate.${call}`)).rejects.toThrow('permission denied');
     }
   });

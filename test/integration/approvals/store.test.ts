@@ -157,9 +157,9 @@ describe('decide', () => {
     });
   });
 
-  test("refuses the requester's own vote, in whatever letters, and records the attempt", async () => {
+  test("refuses the requester's own vote, in whatever letters or through a machine, and records the attempt", async () => {
     const { id } = await bench.store.request(newApproval({ requester }));
-    for (const by of [requester, requester.toUpperCase()]) {
+    for (const by of [requester, requester.toUpperCase(), `machine:${requester}`]) {
       expect(await refusal(approve(id, by))).toEqual({
         code: 'conflict',
         message: `${id} is your own request; an approval must come from somebody else`,

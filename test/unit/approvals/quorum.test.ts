@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { onePerson, quorumMet, voidVotes } from '../../../src/approvals/quorum.ts';
+import { onePerson, quorumMet, sameCaller, samePerson, voidVotes } from '../../../src/approvals/quorum.ts';
 import type { ApprovalVote } from '../../../src/core/approval.ts';
 import { approvalOf } from '../../support/approvals.ts';
 
@@ -57,5 +57,34 @@ describe('voidVotes', () => {
 
   test("never counts the requester's own vote, however it came there", () => {
     expect(voidVotes(approvalOf({ votes: [by('bob')] }), () => true)).toEqual({ enough: false, void: ['bob'] });
+    const machines = approvalOf({ requester: 'machine:bob', votes: [by('bob')] });
+    expect(voidVotes(machines, () => true)).toEqual({ enough: false, void: ['bob'] });
+  });
+});
+
+describe('samePerson', () => {
+  test.each([
+    ['bob@example.com', 'BOB@example.com'],
+    ['bob@example.com', 'machine:bob@example.com'],
+    ['MACHINE:bob@example.com', 'bob@example.com'],
+    ['machine:bob', 'machine:machine:bob'],
+  ])('%s and %s are one', (one, other) => {
+    expect(samePerson(one, other)).toBe(true);
+  });
+
+  test.each([
+    ['bob', 'carol'],
+    ['machine:bob', 'machine:carol'],
+    ['machinebob', 'bob'],
+    ['xmachine:bob', 'bob'],
+  ])('%s and %s are two', (one, other) => {
+    expect(samePerson(one, other)).toBe(false);
+  });
+});
+
+describe('sameCaller', () => {
+  test('sees a person and a machine of one name as two', () => {
+    expect(sameCaller('bob@example.com', 'BOB@example.com')).toBe(true);
+    expect(sameCaller('bob@example.com', 'machine:bob@example.com')).toBe(false);
   });
 });
