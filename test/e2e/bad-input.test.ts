@@ -12,7 +12,7 @@ import { encode, logsRequest, paths, version, worker } from '../support/calls.ts
 import { field, type H2Client, type H2Reply } from '../support/h2-client.ts';
 import { expectStatus } from '../support/refusal.ts';
 import { type Stack, startStack } from '../support/stack.ts';
-import { until } from '../support/until.ts';
+import { strangersForgotten, until } from '../support/until.ts';
 
 let stack: Stack;
 let watch: AuditWatch;
@@ -120,20 +120,26 @@ describe('frames', () => {
 });
 
 describe('header fields', () => {
-  test.each([
+  type Case = readonly [string, ...[string, string][]];
+  const targets: readonly Case[] = [
     ['node', ['node', worker], ['node', worker]],
     ['node', ['node', `${worker},demo-cp-1`]],
     ['nodes', ['nodes', `${worker}, demo-cp-1`]],
     ['node', ['node', '']],
-    ['authorization', ['node', worker], ['authorization', 'Bearer a.b.c'], ['authorization', 'Bearer a.b.c']],
-    ['authorization', ['node', worker], ['authorization', 'Bearer a.b.c, Bearer d.e.f']],
     ['context', ['node', worker], ['context', 'demo'], ['context', 'other']],
     ['context and cluster', ['node', worker], ['context', 'demo'], ['cluster', 'other']],
+  ];
+  const others: readonly Case[] = [
+    ['authorization', ['node', worker], ['authorization', 'Bearer a.b.c'], ['authorization', 'Bearer a.b.c']],
+    ['authorization', ['node', worker], ['authorization', 'Bearer a.b.c, Bearer d.e.f']],
     ['grpc-timeout', ['node', worker], ['grpc-timeout', '1S'], ['grpc-timeout', '2S']],
     ['grpc-timeout', ['node', worker], ['grpc-timeout', '10 minutes']],
     ['grpc-timeout', ['node', worker], ['grpc-timeout', '123456789S']],
     ['grpc-encoding', ['node', worker], ['grpc-encoding', 'gzip'], ['grpc-encoding', 'identity']],
-  ] as readonly [string, ...[string, string][]][])('%s, repeated or malformed: %j %j %j', async (named, ...fields) => {
+  ];
+
+  /** Nobody has proved who they are yet when the fields are read. */
+  async function assertRefused(named: string, fields: Fields): Promise<void> {
     const reply = await send(paths.version, encodeFrame(Buffer.of()), fields);
     expectStatus(reply, 'INVALID_ARGUMENT', new RegExp(`headers? .*${named}`));
     const [record] = await watch.kinds('call.deny');
@@ -141,6 +147,17 @@ describe('header fields', () => {
     expect(record).toMatchObject({ reason: 'malformed-request', method: paths.version, grpcCode: 3 });
     expect(JSON.stringify(record)).not.toContain('a.b.c');
     expect(reply.message).not.toContain('a.b.c');
+  }
+
+  test.each(targets)('%s that is repeated, joined or empty: %j %j %j', async (named, ...fields) => {
+    await assertRefused(named, fields);
+  });
+
+  describe('of other kinds', () => {
+    beforeAll(strangersForgotten);
+    test.each(others)('%s that is repeated or malformed: %j %j %j', async (named, ...fields) => {
+      await assertRefused(named, fields);
+    });
   });
 
   test('of a request that is not gRPC get an HTTP status', async () => {

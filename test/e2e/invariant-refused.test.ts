@@ -10,6 +10,7 @@ import { openBareDoor } from '../support/bare-door.ts';
 import { cp, followLogs, paths, reboot, version, worker } from '../support/calls.ts';
 import { expectStatus } from '../support/refusal.ts';
 import { type Stack, startStack } from '../support/stack.ts';
+import { strangersForgotten } from '../support/until.ts';
 
 let stack: Stack;
 let watch: AuditWatch;
@@ -72,19 +73,6 @@ describe('a caller without proof', () => {
     expect(record.principal).toBeUndefined();
   });
 
-  test('is not told whether a method exists', async () => {
-    const known = await version(stack.as('nobody'));
-    const stranger = stack.as('nobody');
-    const other = await stranger.unary('/machine.MachineService/OpenShell', {}, EmptySchema, {}, EmptySchema);
-    expect([other.code, other.message]).toEqual([known.code, known.message]);
-  });
-
-  test('is not told whether a node exists', async () => {
-    const known = await version(stack.as('nobody'));
-    const other = await version(stack.as('nobody'), { node: 'no-such-node' });
-    expect([other.code, other.message]).toEqual([known.code, known.message]);
-  });
-
   test.each(['alice-jwt', 'bob-jwt'] as const)('%s whose token was signed by somebody else', async caller => {
     const token = stack.secrets.tokens.get(`${caller.split('-')[0] ?? ''}@example.com`) ?? '';
     const [head, body, signature] = token.split('.');
@@ -121,9 +109,24 @@ describe('a caller without proof', () => {
     expectStatus(await version(client), 'UNAUTHENTICATED', /vouches/);
     expect(await refusal()).toMatchObject({ details: { failure: 'bad-certificate', claimed: 'bob@example.com' } });
   });
+
+  test('is not told whether a method exists', async () => {
+    const known = await version(stack.as('nobody'));
+    const stranger = stack.as('nobody');
+    const other = await stranger.unary('/machine.MachineService/OpenShell', {}, EmptySchema, {}, EmptySchema);
+    expect([other.code, other.message]).toEqual([known.code, known.message]);
+  });
+
+  test('is not told whether a node exists', async () => {
+    const known = await version(stack.as('nobody'));
+    const other = await version(stack.as('nobody'), { node: 'no-such-node' });
+    expect([other.code, other.message]).toEqual([known.code, known.message]);
+  });
 });
 
 describe('a target that the fleet does not have', () => {
+  beforeAll(strangersForgotten);
+
   test.each([
     'no-such-node',
     '10.5.0.99',
@@ -137,17 +140,18 @@ describe('a target that the fleet does not have', () => {
     expect(await refusal()).toMatchObject({ reason: 'unknown-target', asked: node });
   });
 
-  test.each(['node', 'nodes', 'context', 'authorization'])(
-    'header %s with a blank at its end is refused, not taken for absent',
-    async name => {
-      const h2 = await stack.h2('bob');
-      for (const value of [`${name === 'context' ? 'demo' : worker} `, ` ${worker}`, `${worker}\t`]) {
-        await watch.moveOn();
-        expectStatus(await h2.unary(paths.reboot, Buffer.of(), [[name, value]]), 'INVALID_ARGUMENT', /blank/);
-        expect(await refusal()).toMatchObject({ reason: 'malformed-request' });
-      }
-    },
-  );
+  test.each([
+    ['node', `${worker} `],
+    ['node', ` ${worker}`],
+    ['node', `${worker}\t`],
+    ['nodes', `${worker} `],
+    ['context', 'demo '],
+    ['authorization', 'Bearer a.b.c '],
+  ])('header %s with a blank, %j, is refused and not taken for absent', async (name, value) => {
+    const h2 = await stack.h2('bob');
+    expectStatus(await h2.unary(paths.reboot, Buffer.of(), [[name, value]]), 'INVALID_ARGUMENT', /blank/);
+    expect(await refusal()).toMatchObject({ reason: 'malformed-request' });
+  });
 
   test('one unknown among several refuses the whole call', async () => {
     expectStatus(await version(stack.as('alice'), { nodes: [worker, 'x', cp] }), 'INVALID_ARGUMENT', /no node "x"/);
@@ -164,7 +168,7 @@ describe('a target that the fleet does not have', () => {
     const reply = await h2.unary('/machine.MachineService/Version', new Uint8Array(), [
       ['node', 'x\u00e2\u0080\u00aey'],
     ]);
-    expect(reply.code).toBe(5);
+    expect(reply.code).toBe(3);
     expect(reply.message).toMatch(/^[\x20-\x7e]*$/);
   });
 });

@@ -9,7 +9,7 @@ import {
   type VersionResponse,
   VersionResponseSchema,
 } from '../../src/gen/machine/machine_pb.js';
-import { type SimCluster, type SimNode, startSimCluster } from '../../src/sim/sim.ts';
+import { type SimCluster, startSimCluster } from '../../src/sim/sim.ts';
 import type { AuditWatch } from '../support/audit-watch.ts';
 import { applyConfig, cp, followLogs, paths, reboot, version, worker, worker2 } from '../support/calls.ts';
 import { expectStatus } from '../support/refusal.ts';
@@ -253,8 +253,7 @@ describe('a node', () => {
 describe('a cluster', () => {
   const call = async (fields: readonly (readonly [string, string])[], path: string = paths.version) =>
     await (await stack.h2('bob')).unary(path, Buffer.of(), fields);
-  const labSaw = (): number =>
-    (lab.nodes as readonly SimNode[]).reduce((sum, { control }) => sum + control.calls().length, 0);
+  const labSaw = (): number => lab.nodes.reduce((sum, { control }) => sum + control.calls().length, 0);
 
   test.each(['context', 'cluster'])('is chosen by the key %s', async key => {
     const reply = await call([[key, 'lab']]);

@@ -11,7 +11,7 @@ export interface AuditWatch {
   /** Records so far, in log order. */
   records(): Promise<readonly AuditRecord[]>;
   /**
-   * Records once they are of these kinds, in any order; boots, policies and ends of calls that began before are left
+   * Records once they are of these kinds, in any order; boots, policies, counts and ends of calls that began before are left
    * out. Fails with what is there instead, also when there is more.
    */
   kinds(...kinds: AuditKind[]): Promise<readonly AuditRecord[]>;
@@ -20,7 +20,14 @@ export interface AuditWatch {
   close(): Promise<void>;
 }
 
-const beside: readonly AuditKind[] = ['boot.open', 'boot.close', 'boot.lost', 'policy.activated', 'policy.refused'];
+const beside: readonly string[] = [
+  'boot.open',
+  'boot.close',
+  'boot.lost',
+  'policy.activated',
+  'policy.refused',
+  'overload.summary',
+];
 
 /** Reads through the reader's login, as the audit API does. */
 export async function openAuditWatch(readerUrl: string): Promise<AuditWatch> {

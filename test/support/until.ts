@@ -12,3 +12,8 @@ export async function until(
     await sleep(10);
   }
 }
+
+/** Lets the second pass in which refusals of strangers are counted together: more than ten get no record of their own. */
+export function strangersForgotten(): Promise<void> {
+  return sleep(1_050);
+}
