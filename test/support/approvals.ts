@@ -32,7 +32,7 @@ export function approvalOf(over: Partial<Approval> = {}): Approval {
 /** Any event by anybody, mostly in time: likely enough to be taken that orders of several are reached. */
 export function arbitraryEvent(): fc.Arbitrary<ApprovalEvent> {
   const { binding, requester, expiresAt } = approvalOf();
-  const person = fc.constantFrom(requester, 'carol', 'dave', 'Carol', 'BOB');
+  const person = fc.constantFrom(requester, 'carol', 'dave', 'Carol', 'BOB', 'machine:bob', 'machine:carol');
   const at = fc.oneof({ weight: 9, arbitrary: fc.nat(60_000) }, { weight: 1, arbitrary: fc.constant(expiresAt * 2) });
   return fc.oneof(
     fc
