@@ -1,4 +1,4 @@
-/** The demo's cast. Roles come from the shipped `policies/policy.csv`. */
+/** The demo's cast. Roles come from the shipped `policies/demo.csv`. */
 export const demoPeople = [
   { first: 'alice', email: 'alice@example.com', about: 'viewer' },
   { first: 'bob', email: 'bob@example.com', about: 'operator, config editor, debugger' },
