@@ -44,6 +44,13 @@ export interface CommandCase {
   readonly masks?: readonly MaskName[];
   /** Several nodes answer in the order they happen to be ready, so lines are sorted before they are compared. */
   readonly anyOrder?: boolean;
+  /** Why all of it may differ. The gateway's side is then a matter for tests of its own. */
+  readonly differs?: string;
+  /**
+   * What the simulated nodes lack for the command to end as it would on a real one. The two sides are compared all the
+   * same; what the case expects is reported and does not fail.
+   */
+  readonly simulator?: string;
   /** What keeps the command from its full effect here, on either side. */
   readonly note?: string;
 }
@@ -58,7 +65,8 @@ export type MaskName =
   | 'dns server'
   | 'temporary file'
   | 'actor'
-  | 'newest only';
+  | 'newest only'
+  | 'retries';
 
 /** Names of the simulated nodes. */
 export const cp = 'demo-cp-1';

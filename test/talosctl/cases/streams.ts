@@ -60,7 +60,7 @@ export const streams = [
     steps: [
       {
         run: ['get', 'members', worker, '-w', '-o', 'yaml', '-n', cp],
-        lines: { compare: 20, then: 'interrupt' },
+        lines: { compare: 12, then: 'interrupt' },
       },
     ],
   },

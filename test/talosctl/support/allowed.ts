@@ -14,9 +14,23 @@ export const allowedDifferences: readonly Allowed[] = [
     reason: 'a node that is off: the gateway names it and keeps addresses of the cluster to itself',
   },
   {
-    direct: /code = Unavailable desc = name resolver error: produced zero addresses for \S+/g,
-    gateway: /code = NotFound desc = cluster \S+ has no node "[^"]*" behind this gateway/g,
-    reason: 'a node that nobody knows: decided by the list of nodes, not by a name server',
+    direct:
+      /(?:ERROR: )?(?:1 error occurred:\n\s*(?:\* demo-worker-9: )?)?rpc error: code = Unavailable desc = name resolver error: produced zero addresses for \S+\n*/g,
+    gateway:
+      /(?:error streaming results: |error getting logs: )?rpc error: code = InvalidArgument desc = cluster \S+ has no node "[^"]*" behind this gateway\n*/g,
+    reason: 'a node that nobody knows: looked up in the list of nodes, not with a name server, and refused as a whole',
+  },
+  {
+    direct: /code = Internal desc = invalid target "[^"]*"/g,
+    gateway: /code = InvalidArgument desc = node "[^"]*": name the node without a port/g,
+    reason: 'a node with a port: neither takes it, the gateway says why',
+  },
+  {
+    direct:
+      /(?:1 error occurred:\n\s*\* demo-worker-1: )?rpc error: code = Unknown desc = container "nothing" not found\n*/g,
+    gateway:
+      /rpc error: code = PermissionDenied desc = name a Kubernetes container as namespace\/pod:container, .*\n*/g,
+    reason: 'a container named in no form that containers have is refused before the node is asked',
   },
 ];
 

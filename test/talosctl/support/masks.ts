@@ -10,6 +10,8 @@ interface Mask {
 // As few as it gets: the simulated nodes have a clock that stands still and randomness from a seed, so that what they
 // say needs no mask. What is left comes from talosctl itself.
 
+const tries = 'talosctl tries again once a second; how often it finds the node away is chance';
+
 const always: readonly Mask[] = [
   {
     pattern: /127\.0\.0\.1:\d+/g,
@@ -21,11 +23,7 @@ const always: readonly Mask[] = [
     stands: '',
     reason: 'talosctl may or may not come to say so between SIGINT and its end (pkg/cli/context.go)',
   },
-  {
-    pattern: /^(?:("[^"]+": unavailable, retrying\.\.\.\n)\1*)/gm,
-    stands: '$1',
-    reason: 'talosctl tries again once a second; how often it finds the node away is chance',
-  },
+  { pattern: /^("[^"]+": unavailable, retrying\.\.\.\n)\1+/gm, stands: '$1', reason: tries },
 ];
 
 const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g;
@@ -69,6 +67,7 @@ const named: Readonly<Record<MaskName, readonly Mask[]>> = {
     },
   ],
   actor: [{ pattern: uuid, stands: 'ACTOR', reason: 'given out in the order in which the calls reach the nodes' }],
+  retries: [{ pattern: /^"[^"]+": unavailable, retrying\.\.\.\n/gm, stands: '', reason: tries }],
   'newest only': [
     {
       pattern: /^demo-worker-\d: .*\n/gm,
@@ -78,6 +77,9 @@ const named: Readonly<Record<MaskName, readonly Mask[]>> = {
   ],
   'temporary file': [{ pattern: /talosctl-edit-\S+/g, stands: 'FILE', reason: 'a name that talosctl picks at random' }],
 };
+
+/** What an interrupted talosctl may or may not still say: its own end and the end of its calls race. */
+export const lastWords = /^\n?(?:\S.*)?code = Canceled desc = context canceled\n/gm;
 
 /** Puts the masks over a text: those for all, and those that the case names. */
 export function masked(text: string, names: readonly MaskName[] = []): string {

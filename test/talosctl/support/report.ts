@@ -8,6 +8,8 @@ export interface Outcome {
   readonly id: string;
   readonly command: string;
   readonly version: string;
+  readonly note?: string;
+  readonly simulator?: string;
   readonly differences: readonly Difference[];
   /** What else was not as it should be. */
   readonly problems: readonly string[];
@@ -18,9 +20,11 @@ export const outcomesFolder = join(packageRoot, '.talosgate/talosctl');
 
 /** Prints what differs as a table, and keeps all outcomes of the topic. */
 export async function report(topic: string, outcomes: readonly Outcome[]): Promise<void> {
-  const rows = outcomes.flatMap(({ id, version, differences, problems }) => [
+  const rows = outcomes.flatMap(({ id, version, differences, problems, simulator }) => [
     ...differences.map(found => [version, id, found.where, found.allowed ?? 'NOT ALLOWED']),
-    ...problems.map(problem => [version, id, '-', problem]),
+    ...(problems.length === 0
+      ? []
+      : [[version, id, '-', simulator === undefined ? 'NOT AS EXPECTED' : `simulator: ${simulator}`]]),
   ]);
   const versions = [...new Set(outcomes.map(({ version }) => version))].join(', ');
   const same = outcomes.filter(({ differences, problems }) => differences.length + problems.length === 0).length;

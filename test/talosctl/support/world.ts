@@ -7,7 +7,7 @@ import type { DemoSecrets } from '../../../src/cli/demo/prepare.ts';
 import { issueUser } from '../../../src/cli/pki/pki.ts';
 import { writeTalosconfig } from '../../../src/cli/pki/talosconfig.ts';
 import { type SimCluster, startSimCluster } from '../../../src/sim/sim.ts';
-import { type RawConfig, type Stack, startStack } from '../../support/stack.ts';
+import { type Person, type RawConfig, type Stack, startStack } from '../../support/stack.ts';
 import { createSeededClock } from './seeded-clock.ts';
 
 /** One cluster on either side. For `shared` nodes both sides are the same. */
@@ -26,13 +26,19 @@ export interface World {
   directConfig(name: string): Promise<string>;
   /** Path of a talosconfig to the gateway, as somebody with the rights for everything. */
   gatewayConfig(name: string, credential: 'certificate' | 'jwt'): Promise<string>;
+  /** Path of a talosconfig to the gateway as one of the demo's people, or with a token that nobody issued. */
+  personConfig(name: string, who: Person | 'stranger'): Promise<string>;
   /**
    * Has the gateway connect to all nodes of the cluster, as it would be after the first call of the day. On a machine
    * with more work than processors a first handshake may take longer than a caller is made to wait.
    */
   warmUp(name: string, talosctl: string): Promise<void>;
+  /** Calls that have reached a node behind the gateway and have not ended, by cluster and node. */
+  openCalls(): string[];
   close(): Promise<void>;
 }
+
+type Credential = Parameters<typeof writeTalosconfig>[0]['credential'];
 
 /** A cluster to be started. */
 export interface TwinsWish {
@@ -91,17 +97,24 @@ export async function startWorld(wishes: readonly TwinsWish[]): Promise<World> {
     written.set(path, writing);
     return writing;
   };
-  const gatewayConfig = (name: string, credential: 'certificate' | 'jwt'): Promise<string> =>
+  const toGateway = (name: string, who: string, credential: Credential): Promise<string> =>
     write(
-      `${name}.${credential}.talosconfig`,
+      `${name}.${who}.talosconfig`,
       writeTalosconfig({
         context: 'compatibility',
         endpoints: [`127.0.0.1:${stack.app.grpc.port}`],
         ca: clientCa.certificate,
         cluster: name,
-        credential: credential === 'jwt' ? { kind: 'token', user: operator, token } : { kind: 'certificate', ...leaf },
+        credential,
       }),
     );
+  const gatewayConfig: World['gatewayConfig'] = (name, kind) =>
+    toGateway(name, kind, kind === 'jwt' ? { kind: 'token', user: operator, token } : { kind: 'certificate', ...leaf });
+  const personConfig: World['personConfig'] = (name, who) => {
+    const known = stack.secrets.pki.users.get(`${who}@example.com`);
+    const nonsense = { kind: 'token', user: 'stranger', token: 'eyJhbGciOiJub25lIn0.e30.' } as const;
+    return toGateway(name, who, known === undefined ? nonsense : { kind: 'certificate', ...known });
+  };
   const warm = new Map<string, Promise<void>>();
   return {
     stack,
@@ -111,7 +124,12 @@ export async function startWorld(wishes: readonly TwinsWish[]): Promise<World> {
       return warming;
     },
     gatewayConfig,
+    personConfig,
     twins: known,
+    openCalls: () =>
+      [...twins.values()].flatMap(({ name, behind }) =>
+        behind.nodes.flatMap(node => (node.control.openStreams() === 0 ? [] : [`${name}/${node.name}`])),
+      ),
     directConfig: name =>
       write(
         `${name}.direct.talosconfig`,

@@ -1,0 +1,71 @@
+// The dashboard holds some twenty watches and nine polled calls for each node; what it draws must be what a node shows.
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../support/until.ts';
+import { cp, worker } from './cases/case.ts';
+import { findTalosctl } from './support/binaries.ts';
+import { Screen } from './support/screen.ts';
+import { startWorld, type World } from './support/world.ts';
+
+const found = await findTalosctl(process.env);
+const why = found.binaries.length === 0 ? found.about : Screen.missing();
+const cluster = 'dashboard';
+
+if (why !== undefined) test.skip(`talosctl dashboard: ${why}`);
+describe.runIf(why === undefined).each(found.binaries)('talosctl $version dashboard', talosctl => {
+  let world: World;
+  const open: Screen[] = [];
+  beforeAll(async () => {
+    world = await startWorld([{ name: cluster, talosVersion: talosctl.version, kind: 'own' }]);
+    await world.warmUp(cluster, talosctl.path);
+  });
+  afterEach(() => {
+    for (const screen of open.splice(0)) screen.close();
+  });
+  afterAll(() => world.close());
+
+  test('draws the same for one node and for several, on all its pages', async () => {
+    for (const nodes of [worker, `${cp},${worker}`]) {
+      const direct = start(await world.directConfig(cluster), nodes);
+      const gateway = start(await world.gatewayConfig(cluster, 'certificate'), nodes);
+      for (const key of ['F1', 'F2']) {
+        for (const screen of [direct, gateway]) screen.press(key);
+        await until(
+          () => isDrawn(direct.text) && still(direct.text) === still(gateway.text),
+          () => `the same on both\n--- direct\n${direct.text}\n--- gateway\n${gateway.text}`,
+          20_000,
+        );
+      }
+      for (const screen of open.splice(0)) screen.close();
+    }
+  });
+
+  test('shows a viewer what viewers may see, and goes on', async () => {
+    const screen = start(await world.personConfig(cluster, 'alice'), worker);
+    await until(
+      () => isDrawn(screen.text),
+      () => screen.text,
+      20_000,
+    );
+    expect(screen.text).not.toMatch(/PermissionDenied/);
+  });
+
+  function start(config: string, nodes: string): Screen {
+    const words = [talosctl.path, '--talosconfig', config, 'dashboard', '-d', '1s', '-n', nodes];
+    const screen = new Screen(words, {
+      PATH: process.env['PATH'],
+      HOME: world.stack.directory,
+      TERM: 'xterm-256color',
+    });
+    open.push(screen);
+    return screen;
+  }
+});
+
+function isDrawn(screen: string): boolean {
+  return /demo-worker-1/.test(screen) && /\[F1|Summary/.test(screen);
+}
+
+/** Without what moves by itself: bars of a chart, and logs that the node writes while somebody follows. */
+function still(screen: string): string {
+  return screen.replaceAll(/[▁-█⠀-⣿]+/gu, '');
+}
