@@ -6,7 +6,7 @@ import { dialNode, type NodeSession } from './node-session.ts';
 import { meansDead, silenceTimes } from './silence.ts';
 
 /** Times of connecting, milliseconds. */
-export const connectTimes = {
+const connectTimes = {
   /** A whole attempt: TCP, TLS and the first HTTP/2 frames. */
   attempt: 2000,
   /** How long one caller waits for it. */

@@ -9,7 +9,7 @@ export const headersOnly = { endStream: true, sendDate: false } as const;
 export const streamedReply = { waitForTrailers: true, sendDate: false } as const;
 
 /** How long a client may go on sending after it was given its status, and how much of that is taken in. */
-export const linger = { ms: 5000, bytes: 4 * 1024 * 1024 } as const;
+const linger = { ms: 5000, bytes: 4 * 1024 * 1024 } as const;
 
 export interface StatusOptions {
   /** Serialised google.rpc.Status for `grpc-status-details-bin`. */

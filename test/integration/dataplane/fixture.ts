@@ -79,6 +79,8 @@ export async function startBridge(
   options: {
     readonly relay?: Partial<RelayOptions>;
     readonly limits?: ListenerOptions['limits'];
+    /** Called for each call that gets as far as the relay. */
+    readonly onRelay?: () => void;
   } = {},
 ): Promise<Bridge> {
   const channels = channelsFor(pki);
@@ -89,7 +91,7 @@ export async function startBridge(
     clock: systemClock,
     limits: options.limits,
     onCall: call => {
-      passOn(call, target, channels, options.relay ?? {}).then(
+      passOn(call, target, channels, options.relay ?? {}, options.onRelay).then(
         result => results.push(result),
         (error: unknown) => {
           refuse(call.stream, statusOf(GateError.from(error)));
@@ -113,12 +115,14 @@ async function passOn(
   target: Target,
   channels: Channels,
   more: Partial<RelayOptions>,
+  onRelay?: () => void,
 ): Promise<RelayResult> {
   const { head } = call;
   if (!head.ok) throw head.error;
   const body = call.openBody(kindOf(head.path));
   const first = await body.readFirst();
   const channel = await channels.acquire(target);
+  onRelay?.();
   return await relay({
     downstream: call.stream,
     channel,
