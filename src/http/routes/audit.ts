@@ -1,10 +1,11 @@
 import { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import type { AuditEntry, AuditFilter, AuditReader } from '../../core/audit-entry.ts';
 import { auditKinds } from '../../core/audit-record.ts';
 import { GateError } from '../../core/gate-error.ts';
 import { grpcCodes } from '../../core/grpc.ts';
-import { mayStill, principalOf } from '../access.ts';
+import { mayStill, principalOf, whereFrom } from '../access.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { type AuditEntryBody, auditEntrySchema } from '../schemas.ts';
 import type { TypedServer } from '../typed-server.ts';
@@ -14,7 +15,9 @@ const access = { kind: 'action', action: 'audit.read', risk: 'read', subject: ()
 const recheckMs = 1000;
 /** Readers who may follow the log at a time; each one polls the database. */
 const mostTails = 64;
-const text = (description: string) => Type.Optional(Type.String({ maxLength: 512, description }));
+/** Postgres takes no NUL in a text, so nothing in the log can have one. */
+const text = (description: string) =>
+  Type.Optional(Type.String({ maxLength: 512, pattern: '^[^\\u0000]*$', description }));
 const filterFields = {
   kind: text('Kinds of record, comma-separated: call.deny,call.intent …'),
   who: text('Principal; a trailing * matches a prefix.'),
@@ -64,7 +67,7 @@ export function auditRoutes(server: TypedServer, dependencies: HttpDependencies)
       const reader = readerOf(dependencies);
       const { limit, before, after, ...query } = request.query;
       const filter = toFilter(query);
-      await recordRead(dependencies, principalOf(request).id, request.url);
+      await recordRead(dependencies, request);
       const entries = await reader.list(filter, { limit: limit ?? 50, before, after });
       return { entries: entries.map(toBody) };
     },
@@ -81,7 +84,7 @@ export function auditRoutes(server: TypedServer, dependencies: HttpDependencies)
     },
     async request => {
       const reader = readerOf(dependencies);
-      await recordRead(dependencies, principalOf(request).id, request.url);
+      await recordRead(dependencies, request);
       const entries = await reader.call(request.params.call);
       if (entries.length === 0) throw new GateError('not-found', `no call ${request.params.call} in the audit log`);
       return { entries: entries.map(toBody) };
@@ -104,7 +107,7 @@ export function auditRoutes(server: TypedServer, dependencies: HttpDependencies)
       const reader = readerOf(dependencies);
       const { after, ...query } = request.query;
       const filter = toFilter(query);
-      await recordRead(dependencies, principalOf(request).id, request.url);
+      await recordRead(dependencies, request);
       const from = after ?? (await reader.last()) ?? '-1';
       if (tails >= mostTails)
         throw new GateError('overloaded', 'too many readers follow the log already; try again later');
@@ -134,14 +137,19 @@ function readerOf(dependencies: HttpDependencies): AuditReader {
   throw new GateError('bad-config', 'reading the audit log needs database.reader_url in the configuration');
 }
 
-async function recordRead(dependencies: HttpDependencies, who: string, url: string): Promise<void> {
+async function recordRead(dependencies: HttpDependencies, request: FastifyRequest): Promise<void> {
+  const { id, kind, groups, proofs } = principalOf(request);
   await dependencies.record({
+    ...whereFrom(request),
     kind: 'audit.read',
-    principal: who,
+    principal: id,
+    principalKind: kind,
+    groups,
+    proofs,
     action: 'audit.read',
     decision: 'allow',
     policyRevision: dependencies.policyRevision(),
-    details: { query: url.slice(0, 1024) },
+    details: { query: request.url.slice(0, 1024) },
   });
 }
 
@@ -186,10 +194,13 @@ function codeOf(value: string | undefined): number | undefined {
   return known[1];
 }
 
+const latest = Date.UTC(9999, 11, 31);
+
 function timeOf(name: string, value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const time = Date.parse(value);
-  if (Number.isNaN(time))
+  // Postgres' calendar ends where JavaScript's goes on.
+  if (Number.isNaN(time) || time < 0 || time > latest)
     throw new GateError('bad-request', `${name}: ${value} is no time; write 2026-01-31T12:00:00Z`);
   return time;
 }
