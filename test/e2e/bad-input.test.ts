@@ -120,7 +120,7 @@ describe('frames', () => {
 });
 
 describe('header fields', () => {
-  type Case = readonly [string, ...[string, string][]];
+  type Case = [string, ...(readonly [string, string])[]];
   const targets: readonly Case[] = [
     ['node', ['node', worker], ['node', worker]],
     ['node', ['node', `${worker},demo-cp-1`]],
