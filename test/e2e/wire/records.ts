@@ -1,4 +1,6 @@
+import { createAuditReader } from '../../../src/audit/query.ts';
 import type { AuditRecord } from '../../../src/core/audit-record.ts';
+import { createPool } from '../../../src/db/pool.ts';
 import type { AuditWatch } from '../../support/audit-watch.ts';
 import { until } from '../../support/until.ts';
 
@@ -32,4 +34,27 @@ function lineOf(record: AuditRecord): string {
 
 function isOfCall({ kind }: AuditRecord): boolean {
   return kind === 'call.intent' || kind === 'call.outcome' || kind === 'call.deny';
+}
+
+/** Calls of the whole log with an intent and no outcome for the same leg. */
+export async function openIntents(readerUrl: string): Promise<string[]> {
+  const pool = createPool({ url: readerUrl, max: 1 });
+  try {
+    const reader = createAuditReader(pool);
+    const open = new Map<string, string>();
+    let after = '-1';
+    for (;;) {
+      const page = await reader.list({ kinds: ['call.intent', 'call.outcome'] }, { limit: 500, after });
+      for (const { record } of page) {
+        const leg = `${record.callId ?? ''} ${record.leg ?? ''}`;
+        if (record.kind === 'call.intent') open.set(leg, lineOf(record));
+        else open.delete(leg);
+      }
+      const last = page.at(-1);
+      if (last === undefined) return [...open.values()];
+      after = last.index;
+    }
+  } finally {
+    await pool.close();
+  }
 }

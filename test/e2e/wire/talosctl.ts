@@ -36,15 +36,17 @@ export interface Exchange extends H2Reply {
 
 /** Speaks HTTP/2 as the grpc-go of a stock talosctl does, and shows everything that comes back. */
 export class Talosctl {
-  readonly #client: H2Client;
+  readonly #options: H2ClientOptions;
+  #client: H2Client | undefined;
 
-  constructor(client: H2Client) {
-    this.#client = client;
+  constructor(options: H2ClientOptions) {
+    this.#options = options;
   }
 
   async send(sample: Sample, to: Addressing, options: SendOptions): Promise<Exchange> {
+    const client = await this.#connected();
     const started = performance.now();
-    const call = this.#client.start(sample.path, headersOf(sample.path, to, options));
+    const call = client.start(sample.path, headersOf(sample.path, to, options));
     const timer = setTimeout(leave, patienceMs, call);
     sample.requests.forEach((request, index) => {
       const frame = encodeFrame(request);
@@ -69,21 +71,23 @@ export class Talosctl {
     return { ...reply, milliseconds: performance.now() - started, left };
   }
 
-  close(): Promise<void> {
-    return this.#client.close();
+  async close(): Promise<void> {
+    await this.#client?.close();
+  }
+
+  /** One connection for all calls; another one when the server has gone and come back. */
+  async #connected(): Promise<H2Client> {
+    if (this.#client === undefined || this.#client.session.destroyed) {
+      this.#client = await connectH2({ ...this.#options, window: windows.stream });
+      this.#client.session.setLocalWindowSize(windows.connection);
+    }
+    return this.#client;
   }
 }
 
 /** RST_STREAM and nothing before it, as grpc-go does; `stream.close()` would half-close first. */
 function leave(call: H2Call): void {
   resetStream(call.stream);
-}
-
-/** Connects with talosctl's windows. */
-export async function connectTalosctl(options: H2ClientOptions): Promise<Talosctl> {
-  const client = await connectH2({ ...options, window: windows.stream });
-  client.session.setLocalWindowSize(windows.connection);
-  return new Talosctl(client);
 }
 
 /** Fields in grpc-go's order (internal/transport/http2_client.go), then talosctl's metadata. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../../../src/core/clock.ts';
 import { type SimCluster, type SimNode, type SimTiming, startSimCluster } from '../../../src/sim/sim.ts';
 import type { RawConfig, Stack } from '../../support/stack.ts';
-import { connectTalosctl, type Talosctl } from './talosctl.ts';
+import { Talosctl } from './talosctl.ts';
 
 type Secrets = Stack['secrets'];
 
@@ -41,7 +41,7 @@ export interface Twins {
   /** A connection to `wire-cp-1` of the first cluster, with a certificate that has these Talos roles. */
   connect(...roles: string[]): Promise<Talosctl>;
   /** Both. */
-  each(work: (twin: Twin) => Promise<void> | void): Promise<void>;
+  each(work: (twin: Twin) => Promise<unknown>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -63,7 +63,7 @@ export async function startTwins(secrets: Secrets): Promise<Twins> {
   const dial = async (cluster: SimCluster, roles: readonly string[]): Promise<Talosctl> => {
     const port = Number(cluster.nodes[0]?.dial.split(':').at(-1));
     const leaf = await secrets.pki.talosCa.issueClient({ commonName: 'wire', organizations: roles });
-    const client = await connectTalosctl({ port, ca: secrets.pki.talosCa.certificate, ...leaf });
+    const client = new Talosctl({ port, ca: secrets.pki.talosCa.certificate, ...leaf });
     clients.push(client);
     return client;
   };
