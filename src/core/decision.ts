@@ -21,6 +21,8 @@ export const denyReasons = [
   'policy-error',
   'audit-unavailable',
   'overloaded',
+  'cancelled',
+  'internal-error',
 ] as const;
 export type DenyReason = (typeof denyReasons)[number];
 
