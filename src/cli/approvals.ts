@@ -81,9 +81,8 @@ function decision(
         verdict,
         reason: options.reason,
       })) as ApprovalView;
-      output.out(
-        `${answer.id} is ${answer.state}: ${answer.requester} on ${answer.node}, ${answer.action} ${answer.resource}`,
-      );
+      const { id: decided, state, requester, node, action, resource } = answer;
+      output.out(safeText(`${decided} is ${state}: ${requester} on ${node}, ${action} ${resource}`));
     });
 }
 

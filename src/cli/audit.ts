@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { type ClientOptions, callApi, clientSettings, streamApi } from './client.ts';
 import { withClientOptions } from './client-options.ts';
 import type { CliContext } from './context.ts';
-import { type Output, table } from './output.ts';
+import { type Output, safeText, table } from './output.ts';
 
 interface Entry {
   readonly index: string;
@@ -78,7 +78,7 @@ export function auditCommands(parent: Command, { output, env, clock }: CliContex
           stop.signal,
         )) {
           const entry = line as Entry;
-          output.out(options['output'] === 'json' ? JSON.stringify(entry) : row(entry).join('  '));
+          output.out(options['output'] === 'json' ? JSON.stringify(entry) : safeText(row(entry).join('  ')));
         }
       } finally {
         process.removeListener('SIGINT', leave);

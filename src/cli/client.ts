@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { parse } from 'yaml';
 import { GateError } from '../core/gate-error.ts';
+import { readText, readYaml } from './read-file.ts';
 
 /** How the command line reaches a gateway and as whom. Paths are absolute. */
 export interface ClientSettings {
@@ -35,6 +34,10 @@ export function clientSettings(options: ClientOptions, env: NodeJS.ProcessEnv): 
   const server = options.server ?? stored['server'];
   if (server === undefined) {
     throw new GateError('bad-config', 'no gateway named: give --client FILE or --server URL, or set TALOSGATE_CLIENT');
+  }
+  const protocol = URL.parse(server)?.protocol;
+  if (protocol !== 'https:' && protocol !== 'http:') {
+    throw new GateError('bad-config', `${server} is no address of a gateway: write https://host:port`);
   }
   const path = (key: 'ca' | 'certificate' | 'key' | 'tokenFile', name: string): string | undefined =>
     options[key] === undefined ? stored[name] : resolve(options[key]);
@@ -100,12 +103,22 @@ function send(
     ...(settings.key === undefined ? {} : { key: readText(settings.key) }),
   };
   return new Promise((resolvePromise, reject) => {
-    const request = (url.protocol === 'http:' ? plainRequest : tlsRequest)(url, options, resolvePromise);
+    const request = open(url, options, resolvePromise);
     request.on('error', error =>
       reject(new GateError('upstream-unavailable', `cannot reach ${url.origin}: ${error.message}`, { cause: error })),
     );
     request.end(payload);
   });
+}
+
+/** What is wrong with a certificate, a key or a token shows when the request is made, not when it is sent. */
+function open(url: URL, options: RequestOptions, onAnswer: (answer: IncomingMessage) => void): ClientRequest {
+  try {
+    return (url.protocol === 'http:' ? plainRequest : tlsRequest)(url, options, onAnswer);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new GateError('bad-config', `the certificate, key or token cannot be used: ${why}`, { cause });
+  }
 }
 
 function parseAnswer(status: number, text: string): unknown {
@@ -125,7 +138,7 @@ function parseJson(text: string): unknown {
 }
 
 function readClientFile(file: string): Record<string, string> {
-  const value: unknown = parse(readText(file));
+  const value = readYaml(file);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new GateError('bad-config', `${file}: expected keys ${fileKeys.join(', ')}`);
   }
@@ -137,12 +150,4 @@ function readClientFile(file: string): Record<string, string> {
     return [key, key === 'server' ? entry : resolve(folder, entry)];
   });
   return Object.fromEntries(entries);
-}
-
-function readText(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw new GateError('bad-config', `cannot read ${file}: ${(error as Error).message}`, { cause: error });
-  }
 }

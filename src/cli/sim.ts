@@ -1,10 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { parse } from 'yaml';
 import { GateError } from '../core/gate-error.ts';
 import { type SimCluster, type SimNodeSettings, startSimCluster } from '../sim/sim.ts';
 import { type CliContext, untilStopped } from './context.ts';
+import { readText, readYaml } from './read-file.ts';
 
 /** One node in a file for `talosgate sim`. Paths are relative to the file. */
 interface SimFileNode {
@@ -36,21 +35,21 @@ export function simCommand(parent: Command, context: CliContext): void {
 
 /** Starts the nodes that a file describes. Mistakes name the file and the entry. */
 async function startSimFile(file: string, context: Pick<CliContext, 'clock'>): Promise<SimCluster> {
-  const value: unknown = parse(await readFile(file, 'utf8'));
+  const value = readYaml(file);
   const entries = typeof value === 'object' && value !== null && 'nodes' in value ? value.nodes : undefined;
   if (!Array.isArray(entries)) throw new GateError('bad-config', `${file}: expected a list under "nodes"`);
   const folder = dirname(resolve(file));
-  const nodes = await Promise.all(entries.map(async (entry, index) => await toSettings(entry, index, file, folder)));
+  const nodes = entries.map((entry, index) => toSettings(entry, index, file, folder));
   return await startSimCluster({ clock: context.clock, nodes });
 }
 
-async function toSettings(entry: unknown, index: number, file: string, folder: string): Promise<SimNodeSettings> {
+function toSettings(entry: unknown, index: number, file: string, folder: string): SimNodeSettings {
   const node = (entry ?? {}) as Partial<SimFileNode>;
   for (const key of required) {
     if (typeof node[key] !== 'string') throw new GateError('bad-config', `${file}: nodes.${index}.${key} is missing`);
   }
   const whole = node as SimFileNode;
-  const read = (path: string): Promise<string> => readFile(resolve(folder, path), 'utf8');
+  const read = (path: string): string => readText(resolve(folder, path));
   return {
     name: whole.name,
     cluster: whole.cluster,
@@ -58,9 +57,9 @@ async function toSettings(entry: unknown, index: number, file: string, folder: s
     address: whole.address,
     listen: whole.listen,
     tls: {
-      certificate: await read(whole.certificate),
-      key: await read(whole.key),
-      clientCa: await read(whole.client_ca),
+      certificate: read(whole.certificate),
+      key: read(whole.key),
+      clientCa: read(whole.client_ca),
     },
     ...(whole.talos_version === undefined ? {} : { talosVersion: whole.talos_version }),
   };
