@@ -8,10 +8,12 @@ export const maxGroups = 512;
  * Reads the name of a caller as a credential states it, or undefined when it cannot be one: not text, empty, too
  * long, with control or invisible characters, blanks at an end, or in a spelling that only looks like another one
  * (Unicode NFKC). Names with `@` are lower-cased, so that a certificate and a token that spell one address
- * differently cannot stand for two people.
+ * differently cannot stand for two people. `machine:` and its like stand for kinds of subjects elsewhere, so no name
+ * may begin with one.
  */
 export function readName(value: unknown): string | undefined {
   const text = readText(value);
+  if (text !== undefined && /^(user|machine|group|role):/i.test(text)) return undefined;
   return text?.includes('@') === true ? text.toLowerCase() : text;
 }
 

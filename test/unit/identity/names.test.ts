@@ -2,6 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { maxGroups, readGroups, readName } from '../../../src/identity/names.ts';
 
 describe('readName', () => {
+  it.each(['machine:bob@example.com', 'Role:admin', 'user:x', 'group:y'])(
+    'refuses %s, which would be a subject of rules',
+    name => {
+      expect(readName(name)).toBeUndefined();
+    },
+  );
+
   it('lower-cases addresses and leaves other names as they are', () => {
     expect(readName('Alice@Example.COM')).toBe('alice@example.com');
     expect(readName('CI-Deploy')).toBe('CI-Deploy');
