@@ -6,7 +6,7 @@ export interface DenialLimits {
   readonly perSourceSecond: number;
 }
 
-export const defaultDenialLimits: DenialLimits = { perSecond: 50, perSourceSecond: 10 };
+const defaultDenialLimits: DenialLimits = { perSecond: 50, perSourceSecond: 10 };
 
 /** Says which refusals are recorded one by one: the first ones of each second. The rest has to be counted. */
 export class DenialLimiter {
