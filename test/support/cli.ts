@@ -76,7 +76,7 @@ export async function cli(words: readonly string[], options: Pick<CliOptions, 'e
     lines.error.push(thrown instanceof GateError ? thrown.message : `internal: ${String(thrown)}`);
     process.exitCode = 1;
   }
-  const code = process.exitCode as number;
+  const code = process.exitCode;
   process.exitCode = before;
   return {
     code,
