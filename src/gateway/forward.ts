@@ -157,7 +157,7 @@ function outcomeWriter(call: RunningCall, admitted: Admitted, stages: CallStages
 }
 
 /** What ran on the grant is over. Nobody waits for it: the claim is what keeps a grant from being used again. */
-function endGrant(grant: Approval, call: RunningCall, result: RelayResult, stages: CallStages): void {
+export function endGrant(grant: Approval, call: RunningCall, result: RelayResult, stages: CallStages): void {
   const why = `${result.endCause}: ${grpcCodeName(result.status.code)}`;
   stages.approvals.store.end(grant.id, { how: 'ended', why }, actedFrom(call)).catch((thrown: unknown) => {
     stages.report(thrown, call.id);

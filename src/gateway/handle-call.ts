@@ -7,7 +7,7 @@ import { obtainGrants } from './approvals.ts';
 import { actedFrom, denyRecord, intentRecord, outcomeRecord } from './call-records.ts';
 import { endOf, type RunningCall } from './calls.ts';
 import { decideLegs, denialOf, denialText } from './decide-legs.ts';
-import { forward } from './forward.ts';
+import { endGrant, forward } from './forward.ts';
 import { statusOf } from './grpc-status.ts';
 import { refuseShell } from './held-debug.ts';
 import type { Leg } from './leg.ts';
@@ -139,6 +139,7 @@ function failCall(call: RunningCall, thrown: unknown, stages: CallStages): void 
   const reason = failureReason(error);
   for (const leg of call.openLegs.values()) {
     void stages.audit.enqueue(outcomeRecord(call, leg, notForwarded(status), 0));
+    if (leg.grant !== undefined) endGrant(leg.grant, call, notForwarded(status), stages);
   }
   // Not when the log is away, for there is nothing to write to; nor when an intent may still land, for the log itself
   // ends such an intent as not forwarded.
