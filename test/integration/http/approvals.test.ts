@@ -8,6 +8,7 @@ import { cp, reboot, version, worker, worker2 } from '../../support/calls.ts';
 import { ask, type HttpAnswer } from '../../support/https.ts';
 import { expectStatus } from '../../support/refusal.ts';
 import { type Person, type Stack, startStack } from '../../support/stack.ts';
+import { until } from '../../support/until.ts';
 
 let stack: Stack;
 let watch: AuditWatch;
@@ -100,6 +101,43 @@ describe('a call that needs approval', () => {
     expect(answer.replies[0]?.messages.map(({ metadata }) => metadata?.status?.code)).toEqual([10, 10]);
     expect(stack.seen()).toHaveLength(2);
     requestIn(await reboot(stack.as('alice'), targets));
+  });
+
+  test('to several nodes at the same time in another order runs on no node twice, and no grant is left claimed', async () => {
+    const alice = stack.as('alice');
+    const ids: string[] = [];
+    for (const node of [worker, worker2]) {
+      const id = requestIn(await reboot(alice, { node }));
+      expect((await decide('carol', id, approve)).status).toBe(200);
+      ids.push(id);
+    }
+    for (const node of [stack.nodes.worker, stack.nodes.worker2]) {
+      node.control.failNext('/machine.MachineService/Reboot', { code: 'ABORTED', message: 'once' });
+    }
+    const orders = [
+      [worker, worker2],
+      [worker2, worker],
+      [worker, worker2],
+      [worker2, worker],
+    ];
+    const clients = await Promise.all(orders.map(() => stack.h2('alice')));
+    const replies = await Promise.all(
+      orders.map((nodes, at) =>
+        clients[at]?.unary(
+          '/machine.MachineService/Reboot',
+          Buffer.of(),
+          nodes.map(node => ['nodes', node] as const),
+        ),
+      ),
+    );
+    expect(replies.filter(reply => reply?.code === 0).length).toBeLessThanOrEqual(1);
+    for (const node of [worker, worker2]) {
+      expect(stack.seen().filter(call => call.node === node).length).toBeLessThanOrEqual(1);
+    }
+    const stateOf = async (id: string): Promise<unknown> =>
+      ((await get('carol', `/${id}`)).body as { state: string }).state;
+    await until(async () => (await Promise.all(ids.map(stateOf))).every(state => state === 'ended'));
+    for (const node of [stack.nodes.worker, stack.nodes.worker2]) await node.control.restart();
   });
 
   test('may not have more open requests than is configured', async () => {
