@@ -37,12 +37,16 @@ hand.
 - **same**: nothing differs. The number says in how many variants: of flags, one node, several, one of three off, an
   unknown one, a JWT instead of a certificate.
 - **same but**: nothing differs but what is explained below.
+- **\***: the simulated nodes take part of it no further than said below, on either side.
 - **differs**: a mistake that is not yet mended.
 
 | command | ${versions.join(' | ')} |
 | --- | ${versions.map(() => '---').join(' | ')} |
 ${rows.map(row => `| ${row.join(' | ')} |`).join('\n')}
-| \`debug\` | held for approval; the session itself is the same | held for approval; the session itself is the same |
+
+\`debug\` and \`dashboard\` have tests of their own, in a terminal: \`test/talosctl/debug.test.ts\` (asked, refused,
+cancelled, denied, approved; once granted, the session is the same as on the node) and \`dashboard.test.ts\` (both pages
+draw the same). What people without rights are told is in \`refusals.test.ts\`.
 
 ## Differences that are meant
 
@@ -76,7 +80,8 @@ function cell(cases: readonly Outcome[]): string {
   const mistakes = cases.filter(one => one.differences.some(({ allowed }) => allowed === undefined));
   if (mistakes.length > 0) return `differs: ${mistakes.map(({ id }) => `\`${id}\``).join(', ')}`;
   const explained = cases.filter(one => one.differences.length > 0).length;
-  return explained === 0 ? `same (${cases.length})` : `same but ${explained} (${cases.length})`;
+  const less = cases.some(({ note, simulator }) => note !== undefined || simulator !== undefined);
+  return `${explained === 0 ? 'same' : `same but ${explained}`} (${cases.length})${less ? ' *' : ''}`;
 }
 
 function reasons({ differences }: Outcome): string[] {

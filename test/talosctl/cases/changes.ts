@@ -52,7 +52,7 @@ export const changes: readonly CommandCase[] = [
     anyOrder: true,
     steps: [
       saved,
-      { run: ['apply-config', '-f', 'config.yaml', '-m', 'no-reboot', '-n', `${worker},${worker2}`] },
+      { run: ['apply-config', '-f', 'config.yaml', '-m', 'staged', '-n', `${worker},${worker2}`] },
       { run: ['get', 'machineconfig', '-o', 'yaml', '-n', worker2] },
     ],
   },

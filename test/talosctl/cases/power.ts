@@ -49,7 +49,7 @@ export const power: readonly CommandCase[] = [
     command: 'reboot',
     nodes: 'own',
     masks: ['dns server'],
-    note: 'the Kubernetes API is not there',
+    note: 'ends at the kubeconfig: its certificates are random bytes, and no Kubernetes API is there',
     steps: [{ run: ['reboot', '--drain', '--drain-timeout', '3s', '-n', worker], exit: 1 }, after],
   },
   {
@@ -147,7 +147,7 @@ export const power: readonly CommandCase[] = [
     command: 'upgrade',
     nodes: 'own',
     masks: ['dns server'],
-    note: 'the Kubernetes API is not there',
+    note: 'ends at the kubeconfig: its certificates are random bytes, and no Kubernetes API is there',
     steps: [{ run: ['upgrade', '--image', image, '--drain-timeout', '3s', '-n', worker], exit: 1 }, after],
   },
 ];

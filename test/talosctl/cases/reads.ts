@@ -64,7 +64,7 @@ export const reads = [
     id: 'health --server=false',
     command: 'health',
     nodes: 'own',
-    note: 'the Kubernetes API is not there',
+    note: 'ends at the kubeconfig: its certificates are random bytes, and no Kubernetes API is there',
     steps: [
       {
         run: ['health', '--server=false', '--wait-timeout', '20s', '-n', cp],
@@ -223,16 +223,30 @@ export const reads = [
     steps: [{ run: ['kubeconfig', '--merge=false', 'kube.yaml', '-n', worker], exit: 1 }],
   },
   {
-    id: 'support',
-    note: 'clusters of Kubernetes resources are not there',
+    id: 'support (1.13)',
     command: 'support',
+    only: '1.13',
     nodes: 'own',
     anyOrder: true,
     masks: ['progress', 'graph nodes', 'ago'],
+    note: 'nothing of Kubernetes in it: its API is not there',
     steps: [{ run: ['support', '-O', 'support.zip', '-n', `${cp},${worker}`], writes: ['support.zip'] }],
   },
   {
+    id: 'support (1.14)',
+    command: 'support',
+    only: '1.14',
+    nodes: 'own',
+    anyOrder: true,
+    masks: ['progress', 'graph nodes', 'ago'],
+    simulator: 'the certificates in the kubeconfig are none, so it ends with 1 after the bundle is written',
+    steps: [
+      { run: ['support', '--no-encryption', '-O', 'support.zip', '-n', `${cp},${worker}`], writes: ['support.zip'] },
+    ],
+  },
+  {
     id: 'conformance kubernetes',
+    note: 'ends at the kubeconfig: its certificates are random bytes, and no Kubernetes API is there',
     command: 'conformance',
     steps: [{ run: ['conformance', 'kubernetes', '--mode', 'fast', '-n', cp], exit: 1 }],
   },
@@ -245,6 +259,7 @@ export const reads = [
   },
   {
     id: 'upgrade-k8s --dry-run',
+    note: 'ends at the kubeconfig: its certificates are random bytes, and no Kubernetes API is there',
     command: 'upgrade-k8s',
     steps: [{ run: ['upgrade-k8s', '--dry-run', '--endpoint', '127.0.0.1:1', '--to', '1.36.3', '-n', cp], exit: 1 }],
   },

@@ -6,7 +6,7 @@ interface Allowed {
 }
 
 /** The only differences that are meant. Everything around them must be the same byte for byte. */
-export const allowedDifferences: readonly Allowed[] = [
+const allowedDifferences: readonly Allowed[] = [
   {
     direct:
       /connection error: desc = "transport: Error while dialing: dial tcp [\d.]+:50000: connect: connection refused"/g,

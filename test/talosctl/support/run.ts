@@ -86,9 +86,8 @@ async function endOf(child: ChildProcess, step: Step): Promise<number | string> 
 async function contentOf(file: string): Promise<string | undefined> {
   const bytes = await readFile(file).catch(() => undefined);
   if (bytes === undefined || !file.endsWith('.zip')) return bytes?.toString('latin1');
-  if (bytes.length === 0) return '';
   return zipEntries(bytes)
-    .map(([name, content]) => `=== ${name}\n${content}\n`)
+    ?.map(([name, content]) => `=== ${name}\n${content}\n`)
     .join('');
 }
 

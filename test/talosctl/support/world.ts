@@ -48,7 +48,7 @@ export interface TwinsWish {
 }
 
 /** The person at the gateway: everything, but a debug container needs somebody else, as ever. */
-export const operator = 'frank@example.com';
+const operator = 'frank@example.com';
 
 const run = promisify(execFile);
 

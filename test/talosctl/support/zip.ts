@@ -2,11 +2,11 @@ import { inflateRawSync } from 'node:zlib';
 
 /**
  * Entries of a zip archive as text, sorted by name: name and content. Enough of APPNOTE.TXT 4.3 for archives without
- * zip64 that Go's archive/zip writes. Throws on anything else.
+ * zip64 that Go's archive/zip writes. Undefined for an archive that has no end, as a writer leaves it that gave up.
  */
-export function zipEntries(archive: Buffer): [name: string, content: string][] {
+export function zipEntries(archive: Buffer): [name: string, content: string][] | undefined {
   const end = archive.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'));
-  if (end < 0) throw new Error('no zip archive');
+  if (end < 0) return undefined;
   const entries: [string, string][] = [];
   let at = archive.readUInt32LE(end + 16);
   for (let left = archive.readUInt16LE(end + 10); left > 0; left -= 1) {
