@@ -140,6 +140,21 @@ describe('a shell', () => {
     expect(runs()).toBe(0);
   });
 
+  test('whose requester loses the right while they wait does not start', async () => {
+    const session = debug(debugSpec(image, { args: ['/bin/sh'], env: { WAITS: 'yes' } }));
+    const id = await session.requestId();
+    await stack.addPolicy('p, user:bob@example.com, *, *, debug.run, **, deny');
+    try {
+      expect(await vote(stack.api('carol'), id)).toBe('approved');
+      expect(await session.exits()).toBe(1);
+      await session.ends();
+      expectStatus({ code: session.status, message: session.message }, 'PERMISSION_DENIED', /denied by the rule/);
+      expect(runs()).toBe(0);
+    } finally {
+      await stack.resetPolicy();
+    }
+  });
+
   test('whose requester has lost the right does not start', async () => {
     const spec = plain({ args: ['/bin/echo', 'gone'] });
     await granted(spec);
