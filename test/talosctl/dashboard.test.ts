@@ -4,7 +4,7 @@ import { until } from '../support/until.ts';
 import { cp, worker } from './cases/case.ts';
 import { findTalosctl } from './support/binaries.ts';
 import { Screen } from './support/screen.ts';
-import { startWorld, type World } from './support/world.ts';
+import type { World } from './support/world.ts';
 
 const found = await findTalosctl(process.env);
 const why = found.binaries.length === 0 ? found.about : Screen.missing();
@@ -20,6 +20,8 @@ describe.runIf(why === undefined).each(found.binaries)('talosctl $version dashbo
   let world: World;
   const open: Screen[] = [];
   beforeAll(async () => {
+    // Only now: it brings the whole gateway along, which nobody needs to load where there is no talosctl.
+    const { startWorld } = await import('./support/world.ts');
     world = await startWorld([{ name: cluster, talosVersion: talosctl.version, kind: 'own' }]);
     await world.warmUp(cluster, talosctl.path);
   });

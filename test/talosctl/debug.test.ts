@@ -9,7 +9,7 @@ import { worker } from './cases/case.ts';
 import { findTalosctl } from './support/binaries.ts';
 import { findOpener, PseudoTerminal } from './support/pseudo-terminal.ts';
 import { runCase } from './support/run.ts';
-import { startWorld, type World } from './support/world.ts';
+import type { World } from './support/world.ts';
 
 const found = await findTalosctl(process.env);
 const terminal = findOpener();
@@ -25,6 +25,8 @@ describe.runIf(why === undefined).each(found.binaries)('talosctl $version debug'
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'talosgate-debug-'));
+    // Only now: it brings the whole gateway along, which nobody needs to load where there is no talosctl.
+    const { startWorld } = await import('./support/world.ts');
     world = await startWorld([{ name: cluster, talosVersion: talosctl.version, kind: 'shared' }]);
   });
   afterEach(() => {

@@ -4,7 +4,7 @@ import type { Step } from './cases/case.ts';
 import { refusedToStrangers, refusedToViewer } from './cases/refusals.ts';
 import { findTalosctl } from './support/binaries.ts';
 import { runCase } from './support/run.ts';
-import { startWorld, type World } from './support/world.ts';
+import type { World } from './support/world.ts';
 
 const found = await findTalosctl(process.env);
 const cluster = 'refusals';
@@ -13,6 +13,8 @@ if (found.binaries.length === 0) test.skip(`talosctl refused: ${found.about}`);
 describe.runIf(found.binaries.length > 0).each(found.binaries)('talosctl $version refused', talosctl => {
   let world: World;
   beforeAll(async () => {
+    // Only now: it brings the whole gateway along, which nobody needs to load where there is no talosctl.
+    const { startWorld } = await import('./support/world.ts');
     world = await startWorld([{ name: cluster, talosVersion: talosctl.version, kind: 'shared' }]);
   });
   afterAll(() => world.close());

@@ -6,7 +6,7 @@ import { findTalosctl, type Talosctl } from './binaries.ts';
 import { compare, type Difference } from './compare.ts';
 import { type Outcome, report } from './report.ts';
 import { type Printed, runCase } from './run.ts';
-import { startWorld, type TwinsWish, type World } from './world.ts';
+import type { TwinsWish, World } from './world.ts';
 
 const found = await findTalosctl(process.env);
 
@@ -22,6 +22,8 @@ export function describeCases(topic: string, cases: readonly CommandCase[]): voi
   const outcomes: Outcome[] = [];
   let world: World | undefined;
   beforeAll(async () => {
+    // Only now: it brings the whole gateway along, which nobody needs to load where there is no talosctl.
+    const { startWorld } = await import('./world.ts');
     world = await startWorld(found.binaries.flatMap(talosctl => wishesOf(talosctl, cases)));
   });
   afterAll(async () => {
