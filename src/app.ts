@@ -51,7 +51,10 @@ export interface AppOptions {
 export async function createApp(options: AppOptions): Promise<App> {
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).reverse()) await closer();
+    for (const closer of closers.splice(0).reverse()) {
+      // One part that does not close must not keep the audit log from writing what it holds.
+      await closer().catch((error: unknown) => options.log.error({ err: error }, 'closing'));
+    }
   };
   try {
     return await assemble(options, closers, close);
@@ -219,7 +222,11 @@ async function assemble(
       messageMs: config.limits.read_timeout,
     },
     clock,
-    onCall: call => void handleCall(call, stages),
+    onCall: call => {
+      handleCall(call, stages).catch((error: unknown) =>
+        log.error({ err: error }, 'a call broke beyond its own handling'),
+      );
+    },
     onEvent: event => log.debug(event, 'listener'),
   });
   closers.push(async () => {

@@ -143,7 +143,7 @@ function failCall(call: RunningCall, thrown: unknown, stages: CallStages): void 
   }
   // Not when the log is away, for there is nothing to write to; nor when an intent may still land, for the log itself
   // ends such an intent as not forwarded.
-  const landing = call.intentAsked && error.code === 'cancelled';
+  const landing = call.intentAsked && GateError.from(thrown).code === 'cancelled';
   if (call.openLegs.size === 0 && reason !== 'audit-unavailable' && !landing) {
     const denial = denyRecord(call, reason, status, undefined, undefined);
     if (call.principal === undefined) stages.refusals.count(denial);

@@ -49,7 +49,7 @@ export function endShell(call: RunningCall, message: string): void {
 
 function writeExit(call: RunningCall): void {
   const { stream } = call.incoming;
-  if (stream.destroyed) return;
+  if (over(stream)) return;
   startReply(stream);
   stream.write(encodeFrame(encodeDebugExit(1)));
 }
@@ -62,7 +62,7 @@ export function encodeResize(size: { readonly width: number; readonly height: nu
 
 function show(call: RunningCall, text: string): void {
   const { stream } = call.incoming;
-  if (stream.destroyed) return;
+  if (over(stream)) return;
   startReply(stream);
   stream.write(encodeFrame(encodeDebugStdout(Buffer.from(text, 'utf8'))));
 }
@@ -70,4 +70,9 @@ function show(call: RunningCall, text: string): void {
 function startReply(stream: ServerHttp2Stream): void {
   if (stream.headersSent) return;
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+}
+
+/** A stream that was reset without an error is closed and not destroyed; nothing can be written to it either way. */
+function over(stream: ServerHttp2Stream): boolean {
+  return stream.destroyed || stream.closed || stream.writableEnded;
 }

@@ -164,7 +164,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   /** Ends everything; sockets get a moment to flush and are then cut, since some outlive their session. */
   const cut = async (): Promise<void> => {
     table.destroyAll();
-    await Promise.race([closed, delay(flushMs)]);
+    await Promise.race([closed, delay(flushMs, undefined, { ref: false })]);
     table.cutAll();
     for (const handshaking of sockets) handshaking.destroy();
     await closed;
@@ -191,7 +191,7 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
     drain: async graceMs => {
       server.close();
       table.retireAll();
-      await Promise.race([closed, delay(graceMs)]);
+      await Promise.race([closed, delay(graceMs, undefined, { ref: false })]);
       await cut();
     },
     close: async () => {

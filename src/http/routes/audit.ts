@@ -108,16 +108,20 @@ export function auditRoutes(server: TypedServer, dependencies: HttpDependencies)
       const { after, ...query } = request.query;
       const filter = toFilter(query);
       await recordRead(dependencies, request);
-      const from = after ?? (await reader.last()) ?? '-1';
-      if (tails >= mostTails)
+      if (tails >= mostTails) {
         throw new GateError('overloaded', 'too many readers follow the log already; try again later');
-      tails++;
+      }
+      const from = after ?? (await reader.last()) ?? '-1';
       const gone = new AbortController();
+      // Who left while the log was asked never closes again.
+      if (reply.raw.destroyed || request.raw.socket.destroyed) return reply;
+      tails++;
       const check = setInterval(() => {
         void mayStill(request, dependencies).then(may => {
           if (!may) gone.abort();
         });
       }, recheckMs);
+      check.unref();
       reply.raw.once('close', () => {
         clearInterval(check);
         tails--;
