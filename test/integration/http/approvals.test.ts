@@ -122,12 +122,13 @@ describe('a call that needs approval', () => {
     ];
     const clients = await Promise.all(orders.map(() => stack.h2('alice')));
     const replies = await Promise.all(
-      orders.map((nodes, at) =>
-        clients[at]?.unary(
-          '/machine.MachineService/Reboot',
-          Buffer.of(),
-          nodes.map(node => ['nodes', node] as const),
-        ),
+      orders.map(
+        async (nodes, at) =>
+          await clients[at]?.unary(
+            '/machine.MachineService/Reboot',
+            Buffer.of(),
+            nodes.map(node => ['nodes', node] as const),
+          ),
       ),
     );
     expect(replies.filter(reply => reply?.code === 0).length).toBeLessThanOrEqual(1);
