@@ -12,7 +12,6 @@ import { actedFrom, outcomeRecord } from './call-records.ts';
 import type { RunningCall } from './calls.ts';
 import { denialText } from './decide-legs.ts';
 import { statusOf } from './grpc-status.ts';
-import { refuseShell } from './held-debug.ts';
 import type { Leg } from './leg.ts';
 import { refuse } from './respond.ts';
 import { watchShell } from './shell-session.ts';
@@ -182,8 +181,7 @@ async function giveUp(
   const nothing = { requestBytes: 0, requestMessages: 0, responseBytes: 0, responseMessages: 0, forwarded: false };
   const written = [...call.openLegs.values()].map(leg => write(leg, { status, endCause: 'not-forwarded', ...nothing }));
   if (admitted.facts.risk !== 'read') await Promise.all(written);
-  if (admitted.method.risk === 'shell') refuseShell(call, status, false);
-  else refuse(call.incoming.stream, status);
+  refuse(call.incoming.stream, status);
   return status;
 }
 
