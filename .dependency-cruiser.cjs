@@ -1,5 +1,17 @@
 // The import rules of ARCHITECTURE.md, section "Allowed imports".
-const stages = ['catalog', 'identity', 'fleet', 'policy', 'approvals', 'sessions', 'audit', 'upstream'];
+const stages = [
+  'catalog',
+  'identity',
+  'fleet',
+  'policy',
+  'approvals',
+  'sessions',
+  'audit',
+  'seal',
+  'export',
+  'notify',
+  'upstream',
+];
 const home = (name, packages, folders) => ({
   name: `home-of-${name}`,
   severity: 'error',
@@ -35,7 +47,10 @@ module.exports = {
     {
       name: 'db-for-stores-only',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(db|approvals|sessions|audit|identity|cli)/|^src/app\\.ts$' },
+      from: {
+        path: '^src/',
+        pathNot: '^src/(db|approvals|sessions|audit|seal|export|notify|identity|cli)/|^src/app\\.ts$',
+      },
       // Its settings fragment is for config/ to compose, as every part's is.
       to: { path: '^src/db/', pathNot: '^src/db/config\\.ts$' },
     },
@@ -91,6 +106,8 @@ module.exports = {
     home('yaml', ['yaml'], ['config/', 'policy/', 'cli/', 'sim/']),
     home('typebox', ['typebox'], ['config/', 'http/', '[a-z]+/config\\.ts']),
     home('prom-client', ['prom-client'], ['http/']),
+    home('nodemailer', ['nodemailer'], ['notify/']),
+    home('xterm', ['@xterm/[^/]+'], ['sessions/', 'cli/']),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -1,0 +1,2 @@
+-- Kept free for a change that is under way.
+SELECT 1;
