@@ -178,6 +178,7 @@ async function assemble(
     report: (error, callId) => log.error({ err: error, callId }, 'call failed inside the gateway'),
   };
 
+  let draining = false;
   const http = await createHttpServer(
     config.listen.http,
     {
@@ -203,6 +204,11 @@ async function assemble(
         // The cause stays in the process log: this page is public.
         auditReadiness(audit.health().ok),
         { name: 'policy', ok: true, message: `revision ${policy.revision().slice(0, 12)}` },
+        {
+          name: 'serving',
+          ok: !draining,
+          message: draining ? 'shutting down; no new calls are taken' : 'calls are taken',
+        },
       ],
       metricsText: () => metrics.registry.metrics(),
     },
@@ -230,6 +236,8 @@ async function assemble(
     onEvent: event => log.debug(event, 'listener'),
   });
   closers.push(async () => {
+    // Told to load balancers for as long as the last calls run: the web door closes after this one.
+    draining = true;
     // Unary calls end by themselves within the grace; whoever follows a log or waits for an approval is told.
     const warning = setTimeout(
       () => calls.endAll(new GateError('draining', 'talosgate is being restarted; run the same again in a moment')),

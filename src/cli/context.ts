@@ -13,15 +13,17 @@ export interface CliContext {
 /** Root of the installed package: where `policies/` and `migrations/` stand, beside `src/` or `dist/`. */
 export const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Resolves on the first SIGINT or SIGTERM; a second one ends the process at once. */
+/** Resolves on the first SIGINT or SIGTERM; a second one, whichever of them, ends the process at once. */
 export function untilStopped(): Promise<NodeJS.Signals> {
   return new Promise(resolve => {
+    let stopping = false;
     const stop = (signal: NodeJS.Signals): void => {
-      process.once(signal, () => process.exit(130));
+      if (stopping) process.exit(130);
+      stopping = true;
       resolve(signal);
     };
-    process.once('SIGINT', stop);
-    process.once('SIGTERM', stop);
+    process.on('SIGINT', stop);
+    process.on('SIGTERM', stop);
   });
 }
 

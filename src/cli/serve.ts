@@ -17,12 +17,17 @@ export function serveCommand(parent: Command, context: CliContext): void {
       const log = createLog(config);
       const app = await startGateway(config, context, log);
       log.info({ grpc: app.grpc, http: app.http }, 'talosgate is up');
-      const reload = (): void => void app.reloadPolicy().catch((err: unknown) => log.error({ err }, 'reload'));
+      let stopping = false;
+      // Stays until the very end: without a listener SIGHUP would end the process in the middle of its last records.
+      const reload = (): void => {
+        if (!stopping) void app.reloadPolicy().catch((err: unknown) => log.error({ err }, 'reload'));
+      };
       process.on('SIGHUP', reload);
       const signal = await untilStopped();
       log.info({ signal }, 'stopping');
-      process.removeListener('SIGHUP', reload);
+      stopping = true;
       await app.close();
+      process.removeListener('SIGHUP', reload);
     });
 }
 

@@ -43,7 +43,9 @@ export type ListenerEvent =
   /** Over the connection cap. */
   | { readonly kind: 'dropped'; readonly address: string }
   /** HTTP/2 but not gRPC; answered with this HTTP status. */
-  | { readonly kind: 'not-grpc'; readonly peer: Peer; readonly status: number };
+  | { readonly kind: 'not-grpc'; readonly peer: Peer; readonly status: number }
+  /** The listening socket reported an error, for instance that no file descriptor was left to accept with. */
+  | { readonly kind: 'listener-error'; readonly cause: unknown };
 
 export interface ListenerOptions {
   /** `host:port`; IPv6 in brackets, port 0 for any. */
@@ -158,6 +160,8 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   });
 
   const bound = await listen(server, options.address);
+  // Without a listener the error would end the process, and every call with it.
+  server.on('error', cause => onEvent({ kind: 'listener-error', cause }));
   const closed = new Promise<void>(resolve => {
     server.once('close', resolve);
   });

@@ -29,7 +29,7 @@ export interface HttpServer {
   listen(): Promise<{ readonly host: string; readonly port: number }>;
   /** The API description, OpenAPI 3.1, made from the route schemas. */
   openapi(): unknown;
-  /** Ends idle connections at once and waits for running requests. */
+  /** Ends idle connections at once, waits for running requests at most five seconds, then cuts what is left. */
   close(): Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export async function createHttpServer(
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 64 * 1024,
     requestTimeout: 30_000,
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
     ajv: { customOptions: { removeAdditional: false, coerceTypes: true, allErrors: false } },
     serverFactory: handler => {
       const raw = createRawServer(settings, handler);
@@ -109,9 +109,16 @@ export async function createHttpServer(
       return { host: settings.host, port };
     },
     openapi: () => server.swagger(),
-    close: () => server.close(),
+    close: async () => {
+      const cut = setTimeout(() => server.server.closeAllConnections(), closeMs);
+      await server.close();
+      clearTimeout(cut);
+    },
   };
 }
+
+/** How long a running request may take once the door is being closed, milliseconds. */
+const closeMs = 5_000;
 
 /** TCP connections at a time; more are dropped before TLS. Far above what people and probes need. */
 const maxConnections = 1024;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { followLogs, paths, version, worker, worker2 } from '../support/calls.ts';
 import { DebugSession, debugSpec, pullImage } from '../support/debug-session.ts';
+import { ask } from '../support/https.ts';
 import { expectStatus } from '../support/refusal.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { until } from '../support/until.ts';
@@ -31,9 +32,14 @@ test('what ends by itself ends well, the rest is told to come again, and everyth
   const slow = version(stack.as('alice'), { node: worker });
   await until(() => lines > 0 && stack.seen().some(call => call.path === paths.version));
 
+  const tail = ask(stack.api('carol'), '/api/v1/audit/tail');
   const stopping = performance.now();
   const closed = stack.app.close();
   await sleep(100);
+  // Load balancers learn of it while the last calls run.
+  const ready = await ask(stack.api('carol'), '/readyz');
+  expect(ready).toMatchObject({ status: 503, body: { ready: false } });
+  expect(ready.text).toContain('shutting down');
   // Who is on the line already gets an answer, whoever comes now does not.
   const late = await version(stack.client({ ca: Buffer.from(stack.secrets.pki.clientCa.certificate) }));
   expect(late.code).toBe(14);
@@ -43,6 +49,7 @@ test('what ends by itself ends well, the rest is told to come again, and everyth
   await held.ends();
   expectStatus({ code: held.status, message: held.message }, 'UNAVAILABLE', /request dbg-[2-9a-z]+ stays open/);
   await closed;
+  expect((await tail).status).toBe(200);
   expect(performance.now() - stopping).toBeLessThan(4_000);
 
   expect(stack.nodes.worker2.control.openStreams()).toBe(0);

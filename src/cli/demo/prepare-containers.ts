@@ -19,7 +19,7 @@ export interface ContainerOptions {
  */
 export async function prepareForContainers(options: ContainerOptions, context: CliContext): Promise<void> {
   const directory = resolve(options.directory);
-  if (await exists(join(directory, 'talosgate.yaml'))) {
+  if (await exists(join(directory, lastFile))) {
     context.output.out(`${directory} is prepared already; remove it to start anew`);
     return;
   }
@@ -44,10 +44,13 @@ export async function prepareForContainers(options: ContainerOptions, context: C
   );
   await writeFiles(directory, {
     'secrets/postgres-password': { text: `${admin}\n`, secret: true },
-    'secrets/admin-url': { text: `postgres://postgres:${admin}@${options.databaseHost}\n`, secret: true },
+    [lastFile]: { text: `postgres://postgres:${admin}@${options.databaseHost}\n`, secret: true },
   });
   context.output.out(`wrote ${directory}`);
 }
+
+/** Written last: where it is missing, an earlier run was cut short and nothing can have used its files yet. */
+const lastFile = 'secrets/admin-url';
 
 async function exists(file: string): Promise<boolean> {
   return await access(file).then(

@@ -52,7 +52,12 @@ const listSchema = Type.Object(
 
 /** The audit log for people with `audit.read`. Each read is recorded before it is answered. */
 export function auditRoutes(server: TypedServer, dependencies: HttpDependencies): void {
-  let tails = 0;
+  const following = new Set<AbortController>();
+  // A reader who follows never ends by itself, and shutdown waits for running requests.
+  server.addHook('preClose', done => {
+    for (const gone of following) gone.abort();
+    done();
+  });
   server.get(
     '/api/v1/audit',
     {
@@ -108,14 +113,14 @@ export function auditRoutes(server: TypedServer, dependencies: HttpDependencies)
       const { after, ...query } = request.query;
       const filter = toFilter(query);
       await recordRead(dependencies, request);
-      if (tails >= mostTails) {
+      if (following.size >= mostTails) {
         throw new GateError('overloaded', 'too many readers follow the log already; try again later');
       }
       const from = after ?? (await reader.last()) ?? '-1';
       const gone = new AbortController();
       // Who left while the log was asked never closes again.
       if (reply.raw.destroyed || request.raw.socket.destroyed) return reply;
-      tails++;
+      following.add(gone);
       const check = setInterval(() => {
         void mayStill(request, dependencies).then(may => {
           if (!may) gone.abort();
@@ -124,7 +129,7 @@ export function auditRoutes(server: TypedServer, dependencies: HttpDependencies)
       check.unref();
       reply.raw.once('close', () => {
         clearInterval(check);
-        tails--;
+        following.delete(gone);
         gone.abort();
       });
       return reply.type('application/x-ndjson').send(Readable.from(lines(reader.follow(from, filter, gone.signal))));

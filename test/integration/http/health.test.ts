@@ -54,6 +54,7 @@ describe('readiness', () => {
       checks: [
         { name: 'audit', ok: true },
         { name: 'policy', ok: true },
+        { name: 'serving', ok: true },
       ],
     });
     expect(text).not.toMatch(/postgres|127\.0|talosgate_test/);
@@ -70,6 +71,7 @@ describe('readiness', () => {
       checks: [
         { name: 'audit', ok: false },
         { name: 'policy', ok: true },
+        { name: 'serving', ok: true },
       ],
     });
     expect(text).not.toMatch(/postgres|127\.0|ECONN|talosgate_test/i);
