@@ -12,17 +12,24 @@ const claimed = {
   text: 'SELECT talosgate.audit_append_claimed($1, $2, $3, $4, $5, $6, $7, $8) AS idx',
 };
 
-/** Sends one batch in one round trip. Asking for the same batch again after a lost answer is safe. */
+/** Sends one batch in one round trip and gives the index of its first record. Asking for the same batch again after a lost answer is safe. */
 export async function appendBatch(
   on: Queryable,
   bootId: string,
   batch: Batch,
   claim: Claim | undefined,
   timeoutMs: number,
-): Promise<void> {
+): Promise<number> {
   const params = [bootId, batch.firstWseq, batch.lengths, batch.bodies, batch.leaves];
-  if (claim === undefined) await on.query(plain, params, { timeoutMs });
-  else await on.query(claimed, [...params, claim.approvalId, claim.binding, claim.requester], { timeoutMs });
+  const rows =
+    claim === undefined
+      ? await on.query<{ idx: number }>(plain, params, { timeoutMs })
+      : await on.query<{ idx: number }>(claimed, [...params, claim.approvalId, claim.binding, claim.requester], {
+          timeoutMs,
+        });
+  const [row] = rows;
+  if (row === undefined) throw new DatabaseError('lost', 'the append function answered without an index');
+  return row.idx;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
+import type { DurableBatch } from '../core/durable-batch.ts';
 import { GateError } from '../core/gate-error.ts';
 import { type ConnectionSettings, openSession, type Session } from '../db/connection.ts';
 import { appendBatch, readAppendFailure } from './append.ts';
@@ -14,6 +15,8 @@ export interface CommitterSettings {
   readonly bootId: () => string;
   /** Starts a new boot and encodes everything in the intake anew; the counter starts again at 1. */
   readonly nextBoot: (why: string) => Promise<void>;
+  /** Told of each batch that is durable now, before whoever waits for a record of it is. */
+  readonly onDurable: (batch: DurableBatch) => void;
   /** Takes a group that is durable now. */
   readonly landed: (group: Group) => void;
   readonly report: (problem: string, cause: unknown) => void;
@@ -122,9 +125,11 @@ export class Committer {
     while (!this.#stop.signal.aborted) {
       try {
         const session = await this.#connected();
-        await appendBatch(session, this.#settings.bootId(), batch, groups[0]?.claim, this.#settings.appendMs);
+        const bootId = this.#settings.bootId();
+        const firstIndex = await appendBatch(session, bootId, batch, groups[0]?.claim, this.#settings.appendMs);
         this.#nextWseq += batch.count;
         this.#breaker.succeeded();
+        this.#settings.onDurable({ bootId, firstWseq: batch.firstWseq, firstIndex, leaves: batch.leaves });
         for (const group of groups) this.#settings.landed(group);
         return;
       } catch (thrown) {

@@ -1,5 +1,6 @@
 import type { AuditRecord } from '../core/audit-record.ts';
 import { type Clock, systemClock, uuidv7 } from '../core/clock.ts';
+import type { DurableBatch } from '../core/durable-batch.ts';
 import { GateError } from '../core/gate-error.ts';
 import type { ConnectionSettings } from '../db/connection.ts';
 import { BootPresence } from './boot.ts';
@@ -64,6 +65,8 @@ export interface AuditLogSettings {
   /** Takes what an operator should read. */
   readonly report?: ((problem: string, cause: unknown) => void) | undefined;
   readonly limits?: Partial<IntakeLimits> | undefined;
+  /** Told of each batch that is durable now, in order and before whoever waits for one of its records. */
+  readonly onDurable?: ((batch: DurableBatch) => void) | undefined;
   readonly breaker?: Partial<BreakerSettings> | undefined;
   /** Longest wait for the answer to one batch. Default 2,000 ms. */
   readonly appendMs?: number | undefined;
@@ -110,6 +113,13 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
       intake.putBack([
         createGroup([{ kind: 'boot.open', details: { replica, former, why } }], 'outcome', () => undefined),
       ]);
+    },
+    onDurable: batch => {
+      try {
+        settings.onDurable?.(batch);
+      } catch (thrown) {
+        report('whoever follows the durable records stumbled', thrown);
+      }
     },
     landed: group => {
       if (group.state === 'given-up') for (const { record } of group.entries) endUnforwarded(record);

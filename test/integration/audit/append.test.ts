@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { leafHash } from '../../../src/audit/batch.ts';
 import type { AuditLog } from '../../../src/audit/log.ts';
 import type { AuditRecord } from '../../../src/core/audit-record.ts';
+import type { DurableBatch } from '../../../src/core/durable-batch.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
 import { intent, openTestLog, outcome, soundness, sql } from './support.ts';
 
@@ -109,5 +110,32 @@ describe('append', () => {
   test('refuses at once when no time is left before the deadline', async () => {
     const late = log.append([intent()], { deadline: Date.now() + 50 });
     await expect(late).rejects.toMatchObject({ code: 'deadline-exceeded' });
+  });
+});
+
+describe('onDurable', () => {
+  test('is told where each batch stands, with its leaves, before the caller of append goes on', async () => {
+    const batches: DurableBatch[] = [];
+    const own = await openTestLog(database.writerUrl, { onDurable: batch => batches.push(batch) });
+    const callId = randomUUID();
+    await own.append([intent(callId), intent(randomUUID(), { leg: 1 })]);
+    const told = batches.at(-1);
+    await own.enqueue(outcome(callId));
+    await own.close();
+    const rows = await sql<{ idx: number; wseq: number; leaf: Buffer }>(
+      database.adminUrl,
+      'SELECT idx, wseq, leaf FROM talosgate.audit_entry WHERE boot_id = $1 ORDER BY idx',
+      [own.bootId],
+    );
+    expect(told).toMatchObject({ bootId: own.bootId, firstWseq: rows[1]?.wseq, firstIndex: rows[1]?.idx });
+    const leaves = batches.flatMap(batch => {
+      const count = batch.leaves.length / 32;
+      return Array.from({ length: count }, (_, at) => ({
+        idx: batch.firstIndex + at,
+        wseq: batch.firstWseq + at,
+        leaf: batch.leaves.subarray(32 * at, 32 * at + 32).toString('hex'),
+      }));
+    });
+    expect(leaves).toEqual(rows.map(row => ({ ...row, leaf: row.leaf.toString('hex') })));
   });
 });
