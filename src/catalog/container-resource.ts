@@ -10,23 +10,28 @@ import { encodeSegment } from './segment.ts';
 export function logsResource(fields: FieldReader): Read<string> {
   const namespace = fields.string('namespace');
   const id = fields.string('id');
+  const driver = fields.text('driver');
   return message => {
     const name = id(message);
     const inside = namespace(message);
     if (inside === 'system' || name === 'kubelet') return `logs/system/${encodeSegment(name)}`;
-    return `logs/${container(inside, name)}`;
+    return `logs/${container(inside, name, driver(message))}`;
   };
 }
 
-/** `container/system/<id>` or `container/k8s.io/<namespace>/<pod>[/<container>]`. */
+/** `container/system/<id>` or `container/k8s.io/<namespace>/<pod>[/<container>]`; `container/k8s.io/<id>` finds nothing. */
 export function containerResource(fields: FieldReader): Read<string> {
   const namespace = fields.string('namespace');
   const id = fields.string('id');
-  return message => `container/${container(namespace(message), id(message))}`;
+  const driver = fields.text('driver');
+  return message => `container/${container(namespace(message), id(message), driver(message))}`;
 }
 
-function container(namespace: string, id: string): string {
-  if (namespace !== 'k8s.io') return `${encodeSegment(namespace)}/${encodeSegment(id)}`;
+function container(namespace: string, id: string, driver: string): string {
+  // The CRI driver finds nothing by an id without a slash, so that this one says whose it is: nobody's (talos cri.go,
+  // Container). What the node answers is then the node's business.
+  const nobodys = driver === 'cri' && !id.includes('/');
+  if (namespace !== 'k8s.io' || nobodys) return `${encodeSegment(namespace)}/${encodeSegment(id)}`;
   const parts = kubernetesId.exec(id);
   if (parts === null) {
     // The containerd driver would also find a container by its bare id. Policy could not tell whose it is, and a rule

@@ -8,30 +8,27 @@ export function fileResource(fields: FieldReader, argument: string): Read<string
   return message => describePath(path(message));
 }
 
-/**
- * As `fileResource`, for a list of paths. More than one is refused: one resource has to describe the whole request, and
- * no joined form would be seen by a rule that denies one of the paths.
- */
-export function filesResource(fields: FieldReader, argument: string): Read<string> {
+/** As `fileResource`, one for each of a list of paths. */
+export function filesResource(fields: FieldReader, argument: string): Read<readonly string[]> {
   const paths = fields.strings(argument);
   return message => {
-    const [first = '', ...more] = paths(message);
-    if (more.length > 0)
-      throw new GateError('denied', 'ask for one path per call: talosgate decides on each path by itself');
-    return describePath(first);
+    const named = paths(message);
+    return named.length === 0 ? ['file'] : named.map(describePath);
   };
 }
 
 /**
- * Throws GateError `denied` for what would lead past a rule: relative paths, `.` and `..`, empty segments, NUL, and
- * everything of a process, because /proc/<pid>/root and /proc/<pid>/cwd are the whole tree again (design: the node
- * stats the path as given).
+ * A relative path is one from the root: the node puts a slash before it (List, DiskUsage), refuses it (Copy), or looks
+ * it up from its own working directory (Read, Statfs), which is the root (talos switchroot.go; v1alpha1_server.go).
+ *
+ * Throws GateError `denied` for what would lead past a rule: `.` and `..`, empty segments, NUL, and everything of a
+ * process, because /proc/<pid>/root and /proc/<pid>/cwd are the whole tree again (design: the node stats the path as
+ * given).
  */
 function describePath(path: string): string {
   if (path === '' || path === '/') return 'file';
-  if (!path.startsWith('/')) throw refused('must be absolute');
   if (path.includes('\0')) throw refused('must not contain a NUL byte');
-  const segments = path.slice(1).split('/');
+  const segments = (path.startsWith('/') ? path.slice(1) : path).split('/');
   if (segments.at(-1) === '') segments.pop(); // the node drops one trailing slash
   for (const segment of segments) {
     if (segment === '') throw refused('must not contain "//"');

@@ -12,7 +12,7 @@ export type { FieldDigest } from './summary.ts';
  * Says what a request asks for, from the payload of the only or first message of a call. `canonical` may be the payload
  * itself, so the caller must not write to it afterwards.
  * Throws GateError `malformed-message` when the bytes do not have exactly one meaning, `denied` when what they ask for
- * cannot be judged (a path with `..`, several disks at once).
+ * cannot be judged (a path with `..`).
  */
 export function inspectRequest(method: Method, payload: Uint8Array, digest: FieldDigest): RequestFacts {
   const plan = planOf(method);
@@ -25,11 +25,13 @@ export function inspectRequest(method: Method, payload: Uint8Array, digest: Fiel
 function gatherFacts(method: Method, plan: MethodPlan, payload: Uint8Array, digest: FieldDigest): RequestFacts {
   const { message, canonical } = decodeStrict(plan.input, plan.wire, payload);
   const { action, risk, leastRole } = plan.raised(message) ?? method;
+  const resources = plan.resources(message);
   return {
     action,
     risk,
     leastRole,
-    resource: plan.resource(message),
+    resource: resources.join(' '),
+    resources,
     canonical,
     unpinnedImage: unpinned(plan.image?.(message)),
     summary: plan.summarize(message, digest),

@@ -15,7 +15,7 @@ export interface MethodPlan {
   readonly wire: MessagePlan;
   /** For the later messages of a client's stream; undefined where there are none. */
   readonly laterWire: MessagePlan | undefined;
-  readonly resource: Read<string>;
+  readonly resources: Read<readonly string[]>;
   /** The stricter action that this request has, if any. */
   readonly raised: Read<RaisedAction | undefined>;
   /** The image that the request runs; undefined where it runs none. */
@@ -29,7 +29,7 @@ export interface MethodPlan {
 export function compileMethodPlan(method: DescMethod, annotation: Annotation): MethodPlan {
   const { input } = method;
   const fields = new FieldReader(input);
-  const resource = compileResource(annotation.resource, fields);
+  const resources = compileResource(annotation.resource, fields);
   const raise = raises.get(annotation.raise);
   const when = raise?.when(fields);
   const image = annotation.pinnedImage === '' ? undefined : fields.string(annotation.pinnedImage);
@@ -39,7 +39,7 @@ export function compileMethodPlan(method: DescMethod, annotation: Annotation): M
     input,
     wire: compileWirePlan(input, annotation.streamFirst),
     laterWire: annotation.streamLater.length === 0 ? undefined : compileWirePlan(input, annotation.streamLater),
-    resource,
+    resources,
     raised: (message: Decoded) => (when?.(message) === true ? raise?.to : undefined),
     image,
     summarize: compileSummary(input, annotation.show, annotation.digest, annotation.approvalFloor),

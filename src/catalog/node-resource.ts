@@ -51,17 +51,12 @@ export function mintResource(fields: FieldReader): Read<string> {
   };
 }
 
-/**
- * `disk/<device>`. More than one device is refused: one resource has to describe the whole request, and no joined form
- * would be seen by a rule that denies one of them.
- */
-export function wipeResource(fields: FieldReader): Read<string> {
+/** `disk/<device>`, one for each device that is to be wiped. */
+export function wipeResource(fields: FieldReader): Read<readonly string[]> {
   const devices = fields.list('devices', item => item.string('device'));
   return message => {
-    const [first = '', ...more] = devices(message);
-    if (more.length > 0)
-      throw new GateError('denied', 'name one disk per call: talosgate decides on each disk by itself');
-    return `disk/${device(first)}`;
+    const named = devices(message);
+    return (named.length === 0 ? [''] : named).map(name => `disk/${device(name)}`);
   };
 }
 

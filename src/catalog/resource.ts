@@ -15,19 +15,20 @@ import {
 } from './node-resource.ts';
 import { encodeSegment } from './segment.ts';
 
-/** Longest resource that is handed to policy and audit, in characters. */
+/** Longest resource that is handed to policy and audit, in characters; with several, of all together. */
 const maxResource = 8192;
 
 /**
  * Compiles the `resource` of an annotation: `literal/{field}` or `@builder[:argument]`. The reader that comes back says
- * what the request is about; it throws GateError where the request may not be described at all (a path with `..`).
+ * what the request is about, one resource for each thing it names; it throws GateError where the request may not be described at all (a path with `..`).
  * Compiling throws on an unknown builder and on fields that are missing or of another type.
  */
-export function compileResource(template: string, fields: FieldReader): Read<string> {
+export function compileResource(template: string, fields: FieldReader): Read<readonly string[]> {
   const render = template.startsWith('@') ? compileBuilder(template, fields) : compileTemplate(template, fields);
   return message => {
-    const resource = render(message);
-    if (resource.length <= maxResource) return resource;
+    const rendered = render(message);
+    const resources = typeof rendered === 'string' ? [rendered] : [...new Set(rendered)];
+    if (resources.reduce((length, resource) => length + resource.length + 1, -1) <= maxResource) return resources;
     throw new GateError(
       'malformed-message',
       `the request names more than policy can judge (${maxResource} characters)`,
@@ -36,9 +37,9 @@ export function compileResource(template: string, fields: FieldReader): Read<str
 }
 
 /** Compiles one kind of resource; `argument` is what follows the colon in the annotation, '' when nothing does. */
-type ResourceBuilder = (fields: FieldReader, argument: string) => Read<string>;
+type ResourceBuilder = (fields: FieldReader, argument: string) => Read<string | readonly string[]>;
 
-const builders: ReadonlyMap<string, ResourceBuilder> = new Map([
+const builders: ReadonlyMap<string, ResourceBuilder> = new Map<string, ResourceBuilder>([
   ['container', containerResource],
   ['debug', debugResource],
   ['file', fileResource],
@@ -56,7 +57,7 @@ const builders: ReadonlyMap<string, ResourceBuilder> = new Map([
   ['wipe', wipeResource],
 ]);
 
-function compileBuilder(template: string, fields: FieldReader): Read<string> {
+function compileBuilder(template: string, fields: FieldReader): Read<string | readonly string[]> {
   const [name = '', argument = ''] = template.slice(1).split(':');
   const builder = builders.get(name);
   if (builder === undefined) throw new Error(`there is no resource builder "@${name}"`);

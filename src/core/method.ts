@@ -38,8 +38,13 @@ export interface RequestFacts {
   readonly risk: Risk;
   /** Talos role that the node will ask for, given the content (sensitive COSI types need os:admin). */
   readonly leastRole: string;
-  /** What the call is about: `logs/system/kubelet`. Values of the request are percent-encoded per segment. */
+  /**
+   * What the call is about: `logs/system/kubelet`. Values of the request are percent-encoded per segment. Where it is
+   * about several things, all of them with blanks between, which no resource holds.
+   */
   readonly resource: string;
+  /** The same one by one, each once, never empty. Each is a question of its own to policy. */
+  readonly resources: readonly string[];
   /** Canonical protobuf encoding of the decoded message: the only bytes that may be forwarded. */
   readonly canonical: Uint8Array;
   /**

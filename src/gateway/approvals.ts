@@ -9,7 +9,7 @@ import { encodeFrame } from '../core/grpc-frame.ts';
 import type { Principal } from '../core/principal.ts';
 import { actedFrom } from './call-records.ts';
 import { endOf, type RunningCall } from './calls.ts';
-import { principalOf, questionFor } from './decide-legs.ts';
+import { decideTarget, principalOf, questionFor } from './decide-legs.ts';
 import { encodeResize, heldTerminal } from './held-debug.ts';
 import type { Leg } from './leg.ts';
 import type { Admitted, CallStages, Granted, Refusal, Step } from './stages.ts';
@@ -97,11 +97,11 @@ async function checkGrant(
   approval: Approval,
   stages: CallStages,
 ): Promise<Step<Leg>> {
-  const question = questionFor(principalOf(call), leg.target, admitted.facts, admitted.method);
-  const decision = stages.decide(question);
+  const { decision, about } = decideTarget(principalOf(call), leg.target, admitted, stages);
   if (decision.effect === 'deny') {
+    const question = questionFor(principalOf(call), leg.target, admitted.facts, admitted.method, about);
     const error = new GateError('denied', stages.refusalMessage(decision, question, call.id));
-    return refused({ ...leg, decision }, decision.reason, error, approval.id);
+    return refused({ ...leg, decision, about }, decision.reason, error, approval.id);
   }
   const mayDecide = (person: string, vote: ApprovalVote): boolean =>
     stages.decide({

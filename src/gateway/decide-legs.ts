@@ -9,14 +9,34 @@ import type { Admitted, CallStages, Refusal } from './stages.ts';
 
 /** One decision for each target. Two spellings of one node get the same. */
 export function decideLegs(call: RunningCall, admitted: Admitted, stages: CallStages): Leg[] {
-  const { route, facts, method } = admitted;
+  const { route } = admitted;
   const targets = route.kind === 'single' ? [route.target] : route.targets;
   return targets.map((target, index) => ({
-    index,
-    target,
-    decision: stages.decide(questionFor(principalOf(call), target, facts, method)),
-    grant: undefined,
+    ...{ index, target, grant: undefined },
+    ...decideTarget(principalOf(call), target, admitted, stages),
   }));
+}
+
+/**
+ * What policy says about one target. Each resource of the request is a question of its own; the first that is denied
+ * denies the request, and one that needs approval makes all of it need approval.
+ */
+export function decideTarget(
+  principal: Principal,
+  target: Target,
+  { facts, method }: Pick<Admitted, 'facts' | 'method'>,
+  stages: Pick<CallStages, 'decide'>,
+): Pick<Leg, 'decision' | 'about'> {
+  let worst: Pick<Leg, 'decision' | 'about'> | undefined;
+  for (const about of facts.resources) {
+    const decision = stages.decide(questionFor(principal, target, facts, method, about));
+    if (decision.effect === 'deny') return { decision, about };
+    if (worst === undefined || (decision.effect === 'approve' && worst.decision.effect === 'allow')) {
+      worst = { decision, about };
+    }
+  }
+  if (worst === undefined) throw new GateError('internal', 'a request about nothing');
+  return worst;
 }
 
 /**
@@ -45,15 +65,17 @@ export function denialOf(
 export function denialText(call: RunningCall, leg: Leg, stages: Pick<CallStages, 'refusalMessage'>): string {
   const { method, facts } = call;
   if (method === undefined || facts === undefined) return `refused (call ${call.id})`;
-  return stages.refusalMessage(leg.decision, questionFor(principalOf(call), leg.target, facts, method), call.id);
+  const question = questionFor(principalOf(call), leg.target, facts, method, leg.about);
+  return stages.refusalMessage(leg.decision, question, call.id);
 }
 
-/** The question that policy answers for one target. */
+/** The question that policy answers for one target and one resource. */
 export function questionFor(
   principal: PolicyQuestion['principal'],
   target: Target,
   facts: RequestFacts,
   method: Method,
+  resource: string,
 ): PolicyQuestion {
   return {
     principal,
@@ -62,7 +84,7 @@ export function questionFor(
     labels: target.labels,
     action: facts.action,
     risk: facts.risk,
-    resource: facts.resource,
+    resource,
     approvalFloor: method.approvalFloor,
   };
 }

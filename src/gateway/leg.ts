@@ -8,6 +8,8 @@ export interface Leg {
   readonly index: number;
   readonly target: Target;
   readonly decision: Decision;
+  /** The resource that the decision is about: where the call is about several, the one that is worst off. */
+  readonly about: string;
   /** The approval whose grant this leg uses; claimed together with its intent. */
   readonly grant: Approval | undefined;
 }

@@ -8,7 +8,7 @@ import type { NodeState } from '../node.ts';
 import { SimStatus } from '../sim-call.ts';
 import { type SimEntry, sizeOf } from './file-tree.ts';
 import { tarBlocks, tarEnd } from './tar.ts';
-import { usageOf } from './usage.ts';
+import { type UsageRequest, usageOf } from './usage.ts';
 import { goMode, type WalkItem, walk } from './walk.ts';
 
 const entryKinds = { [Type.REGULAR]: 'file', [Type.DIRECTORY]: 'directory', [Type.SYMLINK]: 'link' } as const;
@@ -35,10 +35,17 @@ export const fileHandlers = [
   }),
   serverStream(MachineService.method.diskUsage, async (node, request, send) => {
     // Only the first path is ever looked at: so does the real node.
-    const path = request.paths[0];
-    if (path === undefined) return;
-    for (const { item, size } of usageOf(node.files, rootOf(path), request)) {
-      await send({ name: item.path, relativeName: item.relative, size: BigInt(size) });
+    // As Talos does it: the first path that is there is walked, and the ones after it are never looked at.
+    for (const path of request.paths.map(rootOf)) {
+      const usage = usageOrFailure(node, path, request);
+      if (usage instanceof SimStatus) {
+        await send({ name: path, relativeName: path, error: usage.message });
+        continue;
+      }
+      for (const { item, size } of usage) {
+        await send({ name: item.path, relativeName: item.relative, size: BigInt(size) });
+      }
+      return;
     }
   }),
   serverStream(MachineService.method.copy, async (node, request, send) => {
@@ -62,6 +69,14 @@ export const fileHandlers = [
   }),
 ];
 
+function usageOrFailure(node: NodeState, path: string, request: UsageRequest): ReturnType<typeof usageOf> | SimStatus {
+  try {
+    return usageOf(node.files, path, request);
+  } catch (error) {
+    return SimStatus.from(error);
+  }
+}
+
 function rootOf(path: string): string {
   const absolute = path.startsWith('/') ? path : `/${path}`;
   return absolute.length > 1 && absolute.endsWith('/') ? absolute.slice(0, -1) : absolute;
@@ -81,7 +96,9 @@ function label({ path }: WalkItem) {
 
 function archive(node: NodeState, root: string): Buffer {
   const modified = Math.floor(node.machine.bootedAt / 1000);
-  const blocks = [...walk(node.files, root, -1)].map(({ relative, entry }) => {
+  // The folder itself is left out (talos pkg/archiver WithSkipRoot).
+  const items = [...walk(node.files, root, -1)].filter(({ relative }) => relative !== '.');
+  const blocks = items.map(({ relative, entry }) => {
     if (entry.kind === 'file') {
       return tarBlocks({ name: relative, mode: entry.mode, modified, kind: 'file', content: entry.read() });
     }

@@ -65,6 +65,7 @@ export type MaskName =
   | 'dns server'
   | 'temporary file'
   | 'actor'
+  | 'columns'
   | 'newest only'
   | 'retries';
 

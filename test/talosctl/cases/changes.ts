@@ -277,6 +277,15 @@ export const changes: readonly CommandCase[] = [
     steps: [{ run: ['wipe', 'disk', 'vdb', '-n', worker] }],
   },
   {
+    id: 'wipe disk of several',
+    command: 'wipe disk',
+    nodes: 'own',
+    steps: [
+      { run: ['wipe', 'disk', 'vdb', 'vda', '-n', worker], exit: 1, shows: /in use/ },
+      { run: ['wipe', 'disk', 'vdb', 'vdc', '-n', worker] },
+    ],
+  },
+  {
     id: 'wipe disk in use',
     command: 'wipe disk',
     nodes: 'own',

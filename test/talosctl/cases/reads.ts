@@ -81,10 +81,10 @@ export const reads = [
     command: 'read',
     steps: [{ run: ['read', '/nothing', '-n', worker], exit: 1, shows: /no such file/ }],
   },
+  { id: 'read of a relative path', command: 'read', steps: [{ run: ['read', 'etc/hosts', '-n', worker] }] },
   { id: 'read of a folder', command: 'read', steps: [{ run: ['read', '/etc', '-n', worker], exit: 1 }] },
   {
     id: 'copy to a folder',
-    simulator: 'the archive starts with an entry for the folder itself, which Talos leaves out',
     command: 'copy',
     steps: [{ run: ['copy', '/etc', './copied', '-n', worker], writes: ['copied/os-release', 'copied/hosts'] }],
   },
@@ -94,13 +94,23 @@ export const reads = [
   { id: 'list -l', command: 'list', steps: [{ run: ['list', '-l', '/etc', '-n', worker], shows: /os-release/ }] },
   { id: 'list -lrH', command: 'list', steps: [{ run: ['list', '-l', '-H', '-r', '/etc', '-n', worker] }] },
   { id: 'list -t', command: 'list', steps: [{ run: ['list', '-r', '-t', 'f', '/var', '-n', cp] }] },
+  { id: 'list of a relative path', command: 'list', steps: [{ run: ['list', 'etc', '-n', worker], shows: /hosts/ }] },
   { id: 'list of nothing', command: 'list', steps: [{ run: ['list', '/nothing', '-n', worker], exit: 1 }] },
   { id: 'usage', command: 'usage', steps: [{ run: ['usage', '-n', worker], shows: /SIZE|NAME/ }] },
   {
     id: 'usage -a',
-    differs: 'the gateway decides on one path per call and says so',
     command: 'usage',
-    steps: [{ run: ['usage', '-a', '-H', '-d', '2', '/etc', '/var', '-n', worker] }],
+    steps: [{ run: ['usage', '-a', '-H', '-d', '2', '/etc', '/var', '-n', worker], shows: /os-release/ }],
+  },
+  {
+    id: 'usage of a path that is not there, and one that is',
+    command: 'usage',
+    steps: [{ run: ['usage', '/nothing', '/var', '-n', worker], exit: 1, shows: /\d+ +\.\n[^]*no such file/ }],
+  },
+  {
+    id: 'usage of a relative path',
+    command: 'usage',
+    steps: [{ run: ['usage', 'var/log', '-n', worker], shows: /\d+ +\.\n/ }],
   },
   {
     id: 'events --tail',

@@ -68,6 +68,7 @@ export const streams = [
     id: 'get -w of several nodes',
     command: 'get',
     anyOrder: true,
+    masks: ['columns'],
     steps: [{ run: ['get', 'nodename', '-w', '-n', several], lines: { compare: 4, then: 'interrupt' } }],
   },
   {

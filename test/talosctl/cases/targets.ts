@@ -60,6 +60,7 @@ export const targets: readonly CommandCase[] = [
       command: commandOf(run),
       anyOrder: true,
       ...(run[0] === 'service' ? { masks: ['ago'] } : {}),
+      ...(follows ? { masks: ['columns'] } : {}),
       steps: [
         {
           run: [...run, '-n', several],

@@ -25,13 +25,6 @@ const allowedDifferences: readonly Allowed[] = [
     gateway: /code = InvalidArgument desc = node "[^"]*": name the node without a port/g,
     reason: 'a node with a port: neither takes it, the gateway says why',
   },
-  {
-    direct:
-      /(?:1 error occurred:\n\s*\* demo-worker-1: )?rpc error: code = Unknown desc = container "nothing" not found\n*/g,
-    gateway:
-      /rpc error: code = PermissionDenied desc = name a Kubernetes container as namespace\/pod:container, .*\n*/g,
-    reason: 'a container named in no form that containers have is refused before the node is asked',
-  },
 ];
 
 /**

@@ -67,6 +67,13 @@ const named: Readonly<Record<MaskName, readonly Mask[]>> = {
     },
   ],
   actor: [{ pattern: uuid, stands: 'ACTOR', reason: 'given out in the order in which the calls reach the nodes' }],
+  columns: [
+    {
+      pattern: / {2,}/g,
+      stands: '  ',
+      reason: 'talosctl aligns the lines that it has when it comes to print, and nodes answer when they are ready',
+    },
+  ],
   retries: [{ pattern: /^"[^"]+": unavailable, retrying\.\.\.\n/gm, stands: '', reason: tries }],
   'newest only': [
     {

@@ -96,6 +96,9 @@ const cases: readonly Case[] = [
     'container/k8s.io/default/web/app',
   ],
   [machine('Restart'), RestartRequestSchema, { namespace: 'system', id: 'apid' }, 'container/system/apid'],
+  // the CRI driver finds nothing by a bare id
+  [machine('Logs'), LogsRequestSchema, { namespace: 'k8s.io', id: hash, driver: 1 }, `logs/k8s.io/${hash}`],
+  [machine('Restart'), RestartRequestSchema, { namespace: 'k8s.io', id: 'web', driver: 1 }, 'container/k8s.io/web'],
   [machine('Containers'), ContainersRequestSchema, { namespace: 'k8s.io', driver: 1 }, 'containers/cri/k8s.io'],
   [machine('Containers'), ContainersRequestSchema, {}, 'containers/containerd/-'],
   // files
@@ -115,6 +118,11 @@ const cases: readonly Case[] = [
   [machine('List'), ListRequestSchema, { root: '/var/log/' }, 'file/var/log'],
   [machine('DiskUsage'), DiskUsageRequestSchema, { paths: ['/var'] }, 'file/var'],
   [machine('DiskUsage'), DiskUsageRequestSchema, {}, 'file'],
+  [machine('DiskUsage'), DiskUsageRequestSchema, { paths: ['/a', '/b c', '/a'] }, 'file/a file/b%20c'],
+  // relative to the root, as the node takes them
+  [machine('DiskUsage'), DiskUsageRequestSchema, { paths: ['var/log/'] }, 'file/var/log'],
+  [machine('List'), ListRequestSchema, { root: 'etc' }, 'file/etc'],
+  [machine('Read'), ReadRequestSchema, { path: 'etc/hosts' }, 'file/etc/hosts'],
   // COSI
   [
     state('Get'),
@@ -285,6 +293,12 @@ const cases: readonly Case[] = [
   ],
   ['/storage.StorageService/BlockDeviceWipe', BlockDeviceWipeRequestSchema, {}, 'disk/-'],
   [
+    '/storage.StorageService/BlockDeviceWipe',
+    BlockDeviceWipeRequestSchema,
+    { devices: [{ device: 'sda' }, { device: 'sdb' }] },
+    'disk/sda disk/sdb',
+  ],
+  [
     '/machine.LVMService/LogicalVolumeRemove',
     LVMServiceLogicalVolumeRemoveRequestSchema,
     { volumeGroup: 'vg0', logicalVolume: 'data/x' },
@@ -328,7 +342,8 @@ describe('the resource of', () => {
 
 describe('no resource, but a refusal, for', () => {
   it.each([
-    ['a relative path', machine('Read'), ReadRequestSchema, { path: 'etc/hosts' }, 'must be absolute'],
+    ['a relative path upwards', machine('Read'), ReadRequestSchema, { path: '../etc/hosts' }, '"." or ".."'],
+    ['a relative way to a process', machine('Read'), ReadRequestSchema, { path: 'proc/1/environ' }, 'below /proc'],
     ['a path upwards', machine('Read'), ReadRequestSchema, { path: '/etc/../var/x' }, '"." or ".."'],
     ['a path that ends upwards', machine('Copy'), CopyRequestSchema, { rootPath: '/etc/..' }, '"." or ".."'],
     ['a path with a dot', machine('Read'), ReadRequestSchema, { path: '/proc/./self/environ' }, '"." or ".."'],
@@ -340,13 +355,12 @@ describe('no resource, but a refusal, for', () => {
     ['the own process', machine('Read'), ReadRequestSchema, { path: '/proc/self/environ' }, 'below /proc'],
     ['the own thread', machine('Read'), ReadRequestSchema, { path: '/proc/thread-self/root/x' }, 'below /proc'],
     ['a bad path in a list', machine('DiskUsage'), DiskUsageRequestSchema, { paths: ['/a/..'] }, '"." or ".."'],
-    ['several paths', machine('DiskUsage'), DiskUsageRequestSchema, { paths: ['/a', '/b'] }, 'one path per call'],
     [
-      'several disks',
-      '/storage.StorageService/BlockDeviceWipe',
-      BlockDeviceWipeRequestSchema,
-      { devices: [{ device: 'a' }, { device: 'b' }] },
-      'one disk per call',
+      'a bad path behind a good one',
+      machine('DiskUsage'),
+      DiskUsageRequestSchema,
+      { paths: ['/a', '/b/..'] },
+      '"." or ".."',
     ],
     [
       'a disk by a detour',
