@@ -26,6 +26,7 @@ import { createPolicyEngine } from './policy/engine.ts';
 import { renderExplanation } from './policy/explain.ts';
 import { refusalMessage } from './policy/refusal.ts';
 import { createChannels } from './upstream/connections.ts';
+import { createNodeVersions } from './upstream/node-versions.ts';
 
 /** A running gateway. */
 export interface App {
@@ -149,6 +150,11 @@ async function assemble(
     onEvent: event => log.debug(event, 'upstream'),
   });
   closers.push(() => channels.close());
+  const versions = createNodeVersions({
+    channels,
+    clock,
+    onAnswer: ({ cluster, node }, answer) => log.debug({ cluster, node, ...answer }, 'version of a node'),
+  });
 
   const calls = createRunningCalls(clock, identity);
   closers.push(() => {
@@ -173,6 +179,7 @@ async function assemble(
     audit,
     refusals,
     channels,
+    versions,
     digest: fieldDigest(config.audit.digest_key, config.audit.digest_key_id),
     observe: call => metrics.observe(call),
     report: (error, callId) => log.error({ err: error, callId }, 'call failed inside the gateway'),

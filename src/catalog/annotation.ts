@@ -1,5 +1,6 @@
 import { type DescMessage, type DescMethod, getOption, hasOption } from '@bufbuild/protobuf';
-import type { Risk } from '../core/method.ts';
+import type { EarlierRole, Risk } from '../core/method.ts';
+import { isOlder } from '../core/talos-version.ts';
 import { ApprovalFloor, Risk as ProtoRisk, rule as ruleOption } from '../gen/talosgate/options_pb.js';
 import { leafPaths, resolvePath } from './field-path.ts';
 import { raises } from './raise.ts';
@@ -10,6 +11,7 @@ export interface Annotation {
   readonly risk: Risk;
   readonly leastRole: string;
   readonly talosRoles: readonly string[];
+  readonly earlierRoles: readonly EarlierRole[];
   readonly aggregates: boolean;
   readonly approvalFloor: boolean;
   readonly resource: string;
@@ -38,6 +40,7 @@ export function readAnnotation(method: DescMethod): Annotation {
   if (!/^[a-z]+(?:\.[a-z0-9-]+)+$/.test(rule.action)) throw new Error(`action "${rule.action}" is not dotted`);
   if (risk === undefined) throw new Error('risk is missing');
   if (!rule.talosRoles.includes(rule.leastRole)) throw new Error('least_role is not one of talos_roles');
+  assertEarlierRoles(rule.earlierRoles);
   if (risk === 'shell' && rule.approvalFloor !== ApprovalFloor.REQUIRED)
     throw new Error('a shell needs an approval floor');
   if (rule.since === '') throw new Error('since is missing');
@@ -50,6 +53,7 @@ export function readAnnotation(method: DescMethod): Annotation {
     risk,
     leastRole: rule.leastRole,
     talosRoles: rule.talosRoles,
+    earlierRoles: rule.earlierRoles.map(({ before, leastRole }) => ({ before, leastRole })),
     aggregates: rule.nodesAggregation,
     approvalFloor: rule.approvalFloor === ApprovalFloor.REQUIRED,
     resource: rule.resource,
@@ -62,6 +66,14 @@ export function readAnnotation(method: DescMethod): Annotation {
     streamFirst: rule.streamFirst,
     streamLater: rule.streamLater,
   };
+}
+
+function assertEarlierRoles(earlier: readonly (EarlierRole & { readonly talosRoles: readonly string[] })[]): void {
+  earlier.forEach(({ before, leastRole, talosRoles }, at) => {
+    if (!talosRoles.includes(leastRole)) throw new Error(`before ${before}: least_role is not one of talos_roles`);
+    const newer = at === 0 ? 'v999999.0.0' : (earlier[at - 1]?.before ?? '');
+    if (!isOlder(before, newer)) throw new Error(`earlier_roles: "${before}" is no version, or not in falling order`);
+  });
 }
 
 const risks: ReadonlyMap<ProtoRisk, Risk> = new Map([

@@ -85,6 +85,7 @@ function describeMethod(desc: DescMethod): Method {
     action: annotation.action,
     risk: annotation.risk,
     leastRole: annotation.leastRole,
+    earlierRoles: annotation.earlierRoles,
     aggregates: annotation.aggregates,
     approvalFloor: annotation.approvalFloor,
     since: annotation.since,

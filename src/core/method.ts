@@ -5,6 +5,12 @@ export type CallKind = 'unary' | 'client-streaming' | 'server-streaming' | 'bidi
 export const risks = ['read', 'write', 'destructive', 'credential', 'shell'] as const;
 export type Risk = (typeof risks)[number];
 
+/** The role that nodes older than `before` (v1.13.0) asked for. */
+export interface EarlierRole {
+  readonly before: string;
+  readonly leastRole: string;
+}
+
 /**
  * One method of the node API as the gateway knows it, read from the annotation in `proto/`.
  * A method that has no such entry is refused.
@@ -20,6 +26,8 @@ export interface Method {
   readonly risk: Risk;
   /** Lowest Talos role with which the node serves the method: `os:reader`. */
   readonly leastRole: string;
+  /** What older versions asked for, the newest first; empty for most methods. */
+  readonly earlierRoles: readonly EarlierRole[];
   /** True where apid accepts several targets in the `nodes` metadata key. */
   readonly aggregates: boolean;
   /** True where a second person must agree whatever the policy files say. */

@@ -37,7 +37,7 @@ export function intentRecord(call: RunningCall, leg: Leg): AuditRecord {
     ...legFields(leg),
     kind: 'call.intent',
     decision: leg.decision.effect,
-    talosRole: call.facts?.leastRole,
+    talosRole: leg.talosRole,
   };
 }
 

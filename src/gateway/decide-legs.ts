@@ -9,10 +9,10 @@ import type { Admitted, CallStages, Refusal } from './stages.ts';
 
 /** One decision for each target. Two spellings of one node get the same. */
 export function decideLegs(call: RunningCall, admitted: Admitted, stages: CallStages): Leg[] {
-  const { route } = admitted;
+  const { route, facts } = admitted;
   const targets = route.kind === 'single' ? [route.target] : route.targets;
   return targets.map((target, index) => ({
-    ...{ index, target, grant: undefined },
+    ...{ index, target, talosRole: facts.leastRole, grant: undefined },
     ...decideTarget(principalOf(call), target, admitted, stages),
   }));
 }

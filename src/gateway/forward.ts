@@ -133,7 +133,7 @@ function headersFor(
     path: admitted.method.path,
     authority: leg.target.node,
     callId: call.id,
-    roles: [admitted.facts.leastRole],
+    roles: [leg.talosRole],
     timeoutMs: call.deadline === undefined ? undefined : Math.max(1, call.deadline - stages.clock.now()),
     encoding: rawRequest && head.ok ? head.encoding : undefined,
     acceptEncoding: rawReply && head.ok ? head.acceptEncoding : undefined,

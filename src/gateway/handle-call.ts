@@ -12,6 +12,7 @@ import { statusOf } from './grpc-status.ts';
 import { refuseShell } from './held-debug.ts';
 import type { Leg } from './leg.ts';
 import type { IncomingCall } from './listener.ts';
+import { chooseRoles } from './node-roles.ts';
 import { refuse } from './respond.ts';
 import type { CallStages, Refusal } from './stages.ts';
 
@@ -43,8 +44,9 @@ export async function handleCall(incoming: IncomingCall, stages: CallStages): Pr
       await refuseCall(call, crowded, stages);
       return;
     }
-    await recordIntents(call, granted.value.legs, stages);
-    const status = await forward(call, admitted.value, granted.value, stages);
+    const legs = await chooseRoles(call, admitted.value, granted.value.legs, stages);
+    await recordIntents(call, legs, stages);
+    const status = await forward(call, admitted.value, { ...granted.value, legs }, stages);
     observe(call, 'allow', undefined, status.code, stages);
   } catch (thrown) {
     failCall(call, thrown, stages);

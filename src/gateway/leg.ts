@@ -10,6 +10,8 @@ export interface Leg {
   readonly decision: Decision;
   /** The resource that the decision is about: where the call is about several, the one that is worst off. */
   readonly about: string;
+  /** What the node is told that the caller may: the least role with which a node of its version serves the request. */
+  readonly talosRole: string;
   /** The approval whose grant this leg uses; claimed together with its intent. */
   readonly grant: Approval | undefined;
 }

@@ -14,6 +14,7 @@ import type { RequestBody } from '../core/request-body.ts';
 import type { Route } from '../core/target.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Channels } from '../upstream/connections.ts';
+import type { NodeVersions } from '../upstream/node-versions.ts';
 import type { RunningCalls } from './calls.ts';
 import type { Leg } from './leg.ts';
 import type { SessionLimits } from './session-limits.ts';
@@ -32,6 +33,7 @@ export interface CallStages {
   /** Takes the refusals that anybody can cause; shared with the other door. */
   readonly refusals: Refusals;
   readonly channels: Channels;
+  readonly versions: NodeVersions;
   readonly digest: FieldDigest;
   readonly observe: (call: CallObservation) => void;
   /** An error that the caller is not told about: goes to the process log with the call id. */

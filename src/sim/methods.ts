@@ -1,4 +1,5 @@
 import { type DescMethod, getOption } from '@bufbuild/protobuf';
+import { isOlder } from '../core/talos-version.ts';
 import { ClusterService } from '../gen/cluster/cluster_pb.js';
 import { State } from '../gen/cosi/resource/state_pb.js';
 import { InspectService } from '../gen/inspect/inspect_pb.js';
@@ -18,8 +19,8 @@ export interface SimMethod {
   readonly path: string;
   readonly clientStreams: boolean;
   readonly serverStreams: boolean;
-  /** Talos roles that may call it; one of them is enough. */
-  readonly roles: readonly string[];
+  /** Talos roles that may call it on a node of a version; one of them is enough. */
+  readonly roles: (version: string) => readonly string[];
 }
 
 const services = [
@@ -50,6 +51,11 @@ function readMethod(method: DescMethod): SimMethod {
     path: pathOf(method),
     clientStreams: method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming',
     serverStreams: method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming',
-    roles: getOption(method, rule).talosRoles,
+    roles: version => rolesOf(method, version),
   };
+}
+
+function rolesOf(method: DescMethod, version: string): readonly string[] {
+  const { talosRoles, earlierRoles } = getOption(method, rule);
+  return earlierRoles.findLast(({ before }) => isOlder(version, before))?.talosRoles ?? talosRoles;
 }

@@ -61,7 +61,7 @@ export function createSimNode(o: {
     const roles = rolesByPath.get(call.path);
     if (handle === undefined || roles === undefined)
       throw new SimStatus('UNIMPLEMENTED', `unknown method ${call.path}`);
-    assertRole(roles, call.roles);
+    assertRole(roles(state.machine.talosVersion), call.roles);
     await faults.apply(call.path, call.signal);
     await handle(state, call);
   };

@@ -5,6 +5,8 @@ import type { UpstreamHeaders } from './metadata.ts';
 export interface Channel {
   readonly cluster: string;
   readonly node: string;
+  /** The same object for all channels over one connection; only its identity means anything. */
+  readonly connection: object;
   /**
    * Opens a stream; `onClose` is called when it has closed, for whatever reason. Throws GateError
    * `upstream-unavailable` when the connection has gone since it was acquired.

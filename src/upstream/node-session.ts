@@ -91,6 +91,10 @@ export class NodeSession implements Channel {
     this.#socket = socket;
   }
 
+  get connection(): object {
+    return this;
+  }
+
   /** True when calls wait on it and nothing has come for so long that the node should be tried another way. */
   silent(now: number): boolean {
     const traffic = { received: this.#socket.bytesRead, sent: this.#socket.bytesWritten };

@@ -187,12 +187,13 @@ describe('the role that a node is told', () => {
 
   test('is exactly the least one of the method, for a caller who may do everything', async () => {
     const { control } = stack.nodes.cp;
-    for (const { path } of methods) control.failNext(path, { code: 'ABORTED', message: 'reached' });
     for (const { path } of methods) {
       stack.clearCalls();
+      control.failNext(path, { code: 'ABORTED', message: 'reached' });
       const reply = await carol.unary(path, firstMessage.get(path) ?? Buffer.of(), [['node', cp]]);
       expect(`${path} ${reply.message}`).toBe(`${path} reached`);
-      const [call] = control.calls();
+      // Where the role differs between versions, the node was asked for its own first.
+      const call = control.calls().findLast(seen => seen.path === path);
       expect(`${path} ${String(call?.metadata.get('talos-role'))}`).toBe(`${path} ${least.get(path) ?? ''}`);
     }
     expect(methods).toHaveLength(80);

@@ -12,6 +12,7 @@ import type { CallStages } from '../../src/gateway/stages.ts';
 import { createIdentity } from '../../src/identity/authenticate.ts';
 import { refusalMessage } from '../../src/policy/refusal.ts';
 import { createChannels } from '../../src/upstream/connections.ts';
+import { createNodeVersions } from '../../src/upstream/node-versions.ts';
 import type { Stack } from './stack.ts';
 
 /**
@@ -48,6 +49,7 @@ export async function openBareDoor(
     audit,
     refusals,
     channels,
+    versions: createNodeVersions({ channels, clock }),
     digest: (_field, value) => ({ length: String(value.length), digest: 'test' }),
     observe: () => undefined,
     report: error => reported.push(error),

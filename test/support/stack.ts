@@ -39,6 +39,8 @@ export interface StackOptions {
   readonly wire?: boolean;
   /** Settings of every simulated node. */
   readonly node?: Partial<Pick<SimNodeSettings, 'logRate' | 'timing' | 'snapshotBytes'>>;
+  /** Talos versions of single nodes, by name. */
+  readonly versions?: Readonly<Record<string, string>>;
 }
 
 /** A whole gateway in this process, on a database of its own, with three simulated nodes behind it. */
@@ -220,6 +222,7 @@ function startNodes(secrets: DemoSecrets, options: StackOptions): Promise<SimClu
       listen: '127.0.0.1:0',
       tls: { certificate: leaf?.certificate ?? '', key: leaf?.key ?? '', clientCa: secrets.pki.talosCa.certificate },
       logRate: 20,
+      ...(options.versions?.[name] === undefined ? {} : { talosVersion: options.versions[name] }),
       ...options.node,
     };
   });

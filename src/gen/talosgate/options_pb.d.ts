@@ -15,6 +15,36 @@ import type { MethodOptions } from "@bufbuild/protobuf/wkt";
 export declare const file_talosgate_options: GenFile;
 
 /**
+ * What a node of an older version asked for.
+ *
+ * @generated from message talosgate.EarlierRoles
+ */
+export declare type EarlierRoles = Message<"talosgate.EarlierRoles"> & {
+  /**
+   * The first version that this no longer holds for: v1.13.0. Its own pre-releases still count as older.
+   *
+   * @generated from field: string before = 1;
+   */
+  before: string;
+
+  /**
+   * @generated from field: string least_role = 2;
+   */
+  leastRole: string;
+
+  /**
+   * @generated from field: repeated string talos_roles = 3;
+   */
+  talosRoles: string[];
+};
+
+/**
+ * Describes the message talosgate.EarlierRoles.
+ * Use `create(EarlierRolesSchema)` to create a new message.
+ */
+export declare const EarlierRolesSchema: GenMessage<EarlierRoles>;
+
+/**
  * @generated from message talosgate.MethodRule
  */
 export declare type MethodRule = Message<"talosgate.MethodRule"> & {
@@ -126,6 +156,13 @@ export declare type MethodRule = Message<"talosgate.MethodRule"> & {
    * @generated from field: repeated string stream_later = 16;
    */
   streamLater: string[];
+
+  /**
+   * Where older nodes asked for another role, the newest entry first.
+   *
+   * @generated from field: repeated talosgate.EarlierRoles earlier_roles = 17;
+   */
+  earlierRoles: EarlierRoles[];
 };
 
 /**

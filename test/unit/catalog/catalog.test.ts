@@ -1,9 +1,10 @@
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
 import { createCatalog } from '../../../src/catalog/catalog.ts';
 import { DebugService } from '../../../src/gen/machine/debug_pb.js';
 import { ImageService } from '../../../src/gen/machine/image_pb.js';
 import { MachineService } from '../../../src/gen/machine/machine_pb.js';
-import { ApprovalFloor, Risk } from '../../../src/gen/talosgate/options_pb.js';
+import { ApprovalFloor, type EarlierRoles, EarlierRolesSchema, Risk } from '../../../src/gen/talosgate/options_pb.js';
 import { TimeService } from '../../../src/gen/time/time_pb.js';
 import { reannotated } from './rewritten-service.ts';
 import { catalog, methodAt, refusal } from './support.ts';
@@ -77,6 +78,17 @@ describe('createCatalog refuses to start', () => {
     ['audit shows an unknown field', { auditShow: ['pod'] }, 'machine.LogsRequest has no field "pod"'],
     ['audit digests an unknown field', { auditDigest: ['pod'] }, 'machine.LogsRequest has no field "pod"'],
     ['audit drops an unknown field', { auditDrop: ['id.pod'] }, 'LogsRequest.id has nothing below it'],
+    [
+      'an older role is none that the node admitted',
+      { earlierRoles: [earlier({ before: 'v1.11.0', leastRole: 'os:reader', talosRoles: ['os:admin'] })] },
+      'before v1.11.0: least_role is not one of talos_roles',
+    ],
+    [
+      'older versions come in rising order',
+      { earlierRoles: [earlier({ before: 'v1.9.0' }), earlier({ before: 'v1.11.0' })] },
+      'or not in falling order',
+    ],
+    ['an older version is none', { earlierRoles: [earlier({ before: 'one' })] }, '"one" is no version'],
     ['a single request has stream rules', { streamFirst: ['id'] }, 'belong to methods whose client streams'],
   ])('when %s', (_, change, complaint) => {
     const message = failing(reannotated(MachineService, 'Logs', change));
@@ -115,3 +127,7 @@ describe('createCatalog refuses to start', () => {
     expect(message).toContain('/time.TimeService/Time');
   });
 });
+
+function earlier(more: MessageInitShape<typeof EarlierRolesSchema>): EarlierRoles {
+  return Object.assign(create(EarlierRolesSchema), { leastRole: 'os:admin', talosRoles: ['os:admin'] }, more);
+}

@@ -14,13 +14,17 @@ import {
   FileDescriptorSetSchema,
   MethodOptionsSchema,
 } from '@bufbuild/protobuf/wkt';
-import { MethodRuleSchema, rule } from '../../../src/gen/talosgate/options_pb.js';
+import { type MethodRule, MethodRuleSchema, rule } from '../../../src/gen/talosgate/options_pb.js';
 
 /** The service with the annotation of one method changed; `undefined` takes the annotation away. */
 export function reannotated(
   service: DescService,
   name: string,
-  change: MessageInitShape<typeof MethodRuleSchema> | undefined,
+  change:
+    | (Omit<MessageInitShape<typeof MethodRuleSchema>, '$typeName' | 'earlierRoles'> & {
+        readonly earlierRoles?: MethodRule['earlierRoles'];
+      })
+    | undefined,
 ): DescService {
   return rewritten(service, file => {
     const method = file.service.find(one => one.name === service.name)?.method.find(one => one.name === name);

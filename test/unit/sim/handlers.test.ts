@@ -15,8 +15,11 @@ test('simMethods are the 81 methods that a node serves', () => {
 test('simMethods names at least one role for every method, and only roles of Talos', () => {
   const known = ['os:admin', 'os:operator', 'os:reader', 'os:etcd:backup', 'os:meta:writer', 'os:image:verifier'];
   for (const method of simMethods) {
-    expect(method.roles.length, method.path).toBeGreaterThan(0);
-    for (const role of method.roles) expect(known, method.path).toContain(role);
+    for (const version of ['v1.9.0', 'v1.12.4', 'v1.14.0']) {
+      const roles = method.roles(version);
+      expect(roles.length, method.path).toBeGreaterThan(0);
+      for (const role of roles) expect(known, method.path).toContain(role);
+    }
   }
 });
 
