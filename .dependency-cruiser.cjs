@@ -8,6 +8,7 @@ const stages = [
   'sessions',
   'audit',
   'seal',
+  'witness',
   'export',
   'notify',
   'upstream',
@@ -28,6 +29,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^src/core/' },
       to: { pathNot: '^src/core/', dependencyTypesNot: ['core'] },
+    },
+    {
+      name: 'tlog-knows-core-only',
+      severity: 'error',
+      comment: 'The mathematics of the tree is shared by the sealer, the witness and the verifier.',
+      from: { path: '^src/tlog/' },
+      to: { path: '^src/', pathNot: '^src/(tlog|core)/' },
     },
     {
       name: 'gen-is-read-by-few',
