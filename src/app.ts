@@ -7,6 +7,7 @@ import { openAuditLog } from './audit/log.ts';
 import { createAuditReader } from './audit/query.ts';
 import { startReaper } from './audit/reaper.ts';
 import { createRefusals } from './audit/refusals.ts';
+import { startSearchUpkeep } from './audit/search-upkeep.ts';
 import { createCatalog } from './catalog/catalog.ts';
 import type { FieldDigest } from './catalog/inspect-request.ts';
 import type { Config } from './config/load.ts';
@@ -135,6 +136,8 @@ async function assemble(
   closers.push(() => approvals.close());
   const reaper = startReaper({ pool: writer, audit, log, onUnknown: endLostGrant(approvals) });
   closers.push(() => reaper.close());
+  const upkeep = startSearchUpkeep({ pool: writer, log });
+  closers.push(() => upkeep.close());
   const lapsing = setInterval(() => {
     approvals.expire().catch((error: unknown) => log.warn({ err: error }, 'expiring approvals'));
   }, 5000);

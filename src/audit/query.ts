@@ -1,115 +1,78 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AuditEntry, AuditFilter, AuditPage, AuditReader } from '../core/audit-entry.ts';
 import { GateError } from '../core/gate-error.ts';
-import type { Queryable, SqlValue } from '../db/query.ts';
-import { decodeBody } from './decode.ts';
-import { whereOf } from './filter.ts';
+import type { Queryable } from '../db/query.ts';
+import { ask } from './ask.ts';
+import { search } from './search.ts';
+import { countCalls } from './stats.ts';
 
-interface Row {
-  readonly idx: string;
-  readonly leaf: Buffer;
-  readonly late: boolean;
-  readonly body: Buffer;
-}
-
-const columns = 'idx::text AS idx, leaf, late, body';
 const mostEntries = 1_000;
 const callLimit = 10_000;
+const followLimit = 500;
+
+/** Above every index that a log can reach. */
+const endOfLog = Number.MAX_SAFE_INTEGER;
 
 /**
  * Reads the log through the views that a login with talosgate_reader may select from. What it returns is decoded from
- * the canonical bodies; columns only serve to find them. Rejects with GateError `bad-request` on an index that is none
- * and `audit-unavailable` when the database does not answer.
+ * the canonical bodies; columns and search lists only serve to find them. Rejects with GateError `bad-request` on an index
+ * or network that is none and `audit-unavailable` when the database does not answer.
  */
 export function createAuditReader(on: Queryable, options: { readonly pollMs?: number } = {}): AuditReader {
   const { pollMs = 500 } = options;
   return {
     list: (filter, page) => list(on, filter, page),
-    call: callId => select(on, `call_id = $1 ORDER BY log.idx LIMIT ${callLimit}`, [callId]),
+    call: callId => search(on, { callId }, { from: 0, to: endOfLog, order: 'oldest-first', limit: callLimit }),
+    stats: (since, until, top) => countCalls(on, since, until, top),
     follow: (after, filter, signal) => follow(on, indexOf('after', after), filter, signal, pollMs),
-    last: () => last(on),
+    last: async () => {
+      const newest = await last(on);
+      return newest < 0 ? undefined : String(newest);
+    },
   };
 }
 
 async function list(on: Queryable, filter: AuditFilter, page: AuditPage): Promise<AuditEntry[]> {
   const limit = Math.min(Math.max(Math.trunc(page.limit), 1), mostEntries);
-  const { text, values } = whereOf(filter);
-  if (page.after !== undefined) {
-    const after = indexOf('after', page.after);
-    return await select(on, `${text} AND log.idx > $${values.length + 1} ORDER BY log.idx LIMIT ${limit}`, [
-      ...values,
-      after,
-    ]);
-  }
-  if (page.before === undefined) return await select(on, `${text} ORDER BY log.idx DESC LIMIT ${limit}`, values);
-  const before = indexOf('before', page.before);
-  return await select(on, `${text} AND log.idx < $${values.length + 1} ORDER BY log.idx DESC LIMIT ${limit}`, [
-    ...values,
-    before,
-  ]);
+  const from = page.after === undefined ? 0 : indexOf('after', page.after) + 1;
+  const to = page.before === undefined ? endOfLog : indexOf('before', page.before);
+  const order = page.after === undefined ? 'newest-first' : 'oldest-first';
+  return await search(on, filter, { from, to, order, limit });
 }
 
 /**
- * The index is the cursor: a record never becomes visible before one with a lower index. The scan stops at the newest index
+ * The index is the cursor: a record never becomes visible before one with a lower index. Each look stops at the newest index
  * seen before it began, so that a filter that matches little does not make it start over each time.
  */
 async function* follow(
   on: Queryable,
-  start: string,
+  start: number,
   filter: AuditFilter,
   signal: AbortSignal,
   pollMs: number,
 ): AsyncGenerator<AuditEntry> {
   let after = start;
   while (!signal.aborted) {
-    const newest = (await last(on)) ?? '-1';
-    if (BigInt(newest) > BigInt(after)) {
-      const { text, values } = whereOf(filter);
-      const n = values.length;
-      const entries = await select(
-        on,
-        `${text} AND log.idx > $${n + 1} AND log.idx <= $${n + 2} ORDER BY log.idx LIMIT 500`,
-        [...values, after, newest],
-      );
+    const newest = await last(on);
+    if (newest > after) {
+      const range = { from: after + 1, to: newest + 1, order: 'oldest-first', limit: followLimit } as const;
+      const entries = await search(on, filter, range);
       yield* entries;
-      after = entries.length < 500 ? newest : (entries.at(-1)?.index ?? newest);
-      if (entries.length === 500) continue;
+      after = entries.length < followLimit ? newest : Number(entries.at(-1)?.index ?? newest);
+      if (entries.length === followLimit) continue;
     }
     await sleep(pollMs, undefined, { signal }).catch(() => undefined);
   }
 }
 
-async function last(on: Queryable): Promise<string | undefined> {
+/** Highest committed index, -1 for an empty log. */
+async function last(on: Queryable): Promise<number> {
   const rows = await ask<{ idx: string | null }>(on, 'SELECT max(idx)::text AS idx FROM talosgate.audit_log', []);
-  return rows[0]?.idx ?? undefined;
-}
-
-async function select(on: Queryable, rest: string, values: readonly SqlValue[]): Promise<AuditEntry[]> {
-  const rows = await ask<Row>(on, `SELECT ${columns} FROM talosgate.audit_log AS log WHERE ${rest}`, values);
-  return rows.map(row => {
-    const { bootId, wseq, time, record } = decodeBody(row.body.toString('utf8'));
-    return {
-      index: row.idx,
-      bootId,
-      writerSequence: wseq,
-      time,
-      leaf: row.leaf.toString('hex'),
-      late: row.late,
-      record,
-    };
-  });
-}
-
-async function ask<R extends object>(on: Queryable, text: string, values: readonly SqlValue[]): Promise<R[]> {
-  try {
-    return await on.query<R>(text, values);
-  } catch (cause) {
-    throw new GateError('audit-unavailable', 'the audit log cannot be read right now; try again shortly', { cause });
-  }
+  return Number(rows[0]?.idx ?? -1);
 }
 
 /** -1 stands before the first entry. */
-function indexOf(name: string, text: string): string {
-  if (/^(-1|\d{1,18})$/.test(text)) return text;
+function indexOf(name: string, text: string): number {
+  if (/^(-1|\d{1,18})$/.test(text)) return Math.min(Number(text), endOfLog - 1);
   throw new GateError('bad-request', `${name}: ${JSON.stringify(text.slice(0, 40))} is no index of the audit log`);
 }

@@ -63,11 +63,12 @@ const auditFunctions = {
     'audit_boots_to_reap',
     'audit_open_calls',
     'audit_partitions_extend',
+    'audit_search_step',
     'schema_version',
   ],
-  talosgate_reader: ['schema_version'],
+  talosgate_reader: ['audit_digests', 'schema_version'],
 } as const;
-const readerViews = ['audit_boot', 'audit_log', 'audit_open_call'];
+const readerViews = ['audit_boot', 'audit_count', 'audit_log', 'audit_open_call', 'audit_segment', 'audit_term'];
 
 describe('the writer login', () => {
   test('has no right whatever on any table, partition or view', async () => {
