@@ -53,6 +53,11 @@ export const ClusterSettings = Type.Object(
       description: 'Certificate with which the gateway calls the nodes; role os:impersonator.',
     }),
     client_key: Type.Unsafe<string>({ ...pathNotation, description: 'Key of client_certificate.' }),
+    upstream: Type.Enum(['direct', 'control-plane'], {
+      default: 'direct',
+      description:
+        'direct dials each node; control-plane dials the nodes with the label role: controlplane, which pass calls on.',
+    }),
     nodes: Type.Array(NodeSettings, { minItems: 1, description: 'The nodes that can be reached; no others can.' }),
   },
   { additionalProperties: false },
@@ -70,6 +75,11 @@ export const FleetSettings = Type.Object(
   { additionalProperties: false },
 );
 export type FleetSettings = Type.Static<typeof FleetSettings>;
+
+/** True for the nodes that calls go to which name no node, and that pass calls on to others. */
+export function isControlPlane({ labels }: Pick<NodeSettings, 'labels'>): boolean {
+  return labels['role'] === 'controlplane';
+}
 
 /** Every spelling that a node is configured with: its name, addresses and aliases, and where each stands. */
 export function spellingsOf(
@@ -96,6 +106,13 @@ export function fleetProblems(settings: FleetSettings): SettingsProblem[] {
     }
     clusters.add(cluster.name);
     problems.push(...clusterProblems(cluster, ['clusters', index, 'nodes']));
+    if (cluster.upstream === 'control-plane' && !cluster.nodes.some(isControlPlane)) {
+      problems.push({
+        path: ['clusters', index, 'upstream'],
+        message: `cluster ${cluster.name} has no control-plane node that could pass calls on`,
+        remedy: 'give at least one node the label role: controlplane, or write direct',
+      });
+    }
   });
   if (settings.default_cluster !== undefined && !clusters.has(settings.default_cluster)) {
     problems.push({

@@ -1,6 +1,13 @@
 import { GateError } from '../core/gate-error.ts';
-import type { Route, Target } from '../core/target.ts';
-import { type ClusterSettings, type FleetSettings, fleetProblems, type NodeSettings, spellingsOf } from './config.ts';
+import type { Endpoint, Route, Target } from '../core/target.ts';
+import {
+  type ClusterSettings,
+  type FleetSettings,
+  fleetProblems,
+  isControlPlane,
+  type NodeSettings,
+  spellingsOf,
+} from './config.ts';
 import { readNodeSpelling } from './node-names.ts';
 
 /** What a call says about where it wants to go. Values as the caller wrote them; repeated headers were refused. */
@@ -84,20 +91,21 @@ export function createFleet(settings: FleetSettings): Fleet {
   };
 }
 
-function buildCluster({ name, nodes }: ClusterSettings): {
+function buildCluster({ name, nodes, upstream }: ClusterSettings): {
   readonly cluster: Cluster;
   readonly targets: readonly Target[];
 } {
   const bySpelling = new Map<string, Target>();
+  const endpoints = upstream === 'direct' ? [] : nodes.filter(isControlPlane).map(node => buildTarget(name, node));
   const targets = nodes.map(node => {
-    const target = buildTarget(name, node);
+    const target = withDetour(buildTarget(name, node), endpoints);
     for (const { text } of spellingsOf(node)) {
       const read = readNodeSpelling(text);
       if (read.ok) bySpelling.set(read.key, target);
     }
     return target;
   });
-  const controlPlane = targets.find(target => target.labels['role'] === 'controlplane');
+  const controlPlane = targets.find(isControlPlane);
   return { cluster: { name, bySpelling, controlPlane, asBefore: new Map() }, targets };
 }
 
@@ -115,6 +123,12 @@ function buildTarget(cluster: string, node: NodeSettings): Target {
     labels: node.labels,
     asked: '',
   };
+}
+
+/** Control-plane nodes are dialled in any case; going through another one would only add a way to fail. */
+function withDetour(target: Target, endpoints: readonly Endpoint[]): Target {
+  if (endpoints.length === 0 || isControlPlane(target)) return target;
+  return { ...target, detour: { as: target.identities[0] ?? target.node, endpoints } };
 }
 
 function resolveIn(cluster: Cluster, ask: FleetAsk): FleetAnswer {

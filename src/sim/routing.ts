@@ -6,6 +6,8 @@ import { type CallMetadata, type SimCall, SimStatus } from './sim-call.ts';
 export interface Hop {
   /** True when the string is the node's name or one of its addresses. */
   answersTo(target: string): boolean;
+  /** True when the node's server certificate carries this name or address. */
+  presents(target: string): boolean;
   /** Serves a call that another node passed on. Rejects with UNAVAILABLE while the node is away. */
   accept(call: SimCall): Promise<void>;
 }
@@ -83,6 +85,11 @@ function forward(router: Router, call: SimCall, target: string): Promise<void> {
   const hop = router.peers().find(peer => peer.answersTo(target));
   if (hop === undefined) {
     throw new SimStatus('UNAVAILABLE', `name resolver error: produced zero addresses for ${target}`);
+  }
+  // apid checks the node that it dials against the very string that it was given.
+  if (!hop.presents(target)) {
+    const why = `tls: failed to verify certificate: x509: certificate is not valid for ${target}`;
+    throw new SimStatus('UNAVAILABLE', `connection error: desc = "transport: authentication handshake failed: ${why}"`);
   }
   return hop.accept({ ...call, metadata: hopMetadata(call) });
 }

@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { CallLog, type RecordedPeer } from './call-log.ts';
 import type { SimNode } from './control.ts';
@@ -65,9 +67,14 @@ export function createSimNode(o: {
     await faults.apply(call.path, call.signal);
     await handle(state, call);
   };
+  let certificate: X509Certificate | undefined;
   const node: RunningNode = {
     state,
     answersTo: target => target === settings.name || target === settings.address,
+    presents: target => {
+      certificate ??= new X509Certificate(settings.tls.certificate);
+      return (isIP(target) === 0 ? certificate.checkHost(target) : certificate.checkIP(target)) !== undefined;
+    },
     async accept(call) {
       if (!server.listening) throw unreachable(settings.address);
       await serveForwarded(call, log, life.signal, serveLocally);

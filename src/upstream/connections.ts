@@ -1,9 +1,10 @@
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
 import { GateError } from '../core/gate-error.ts';
-import type { Target } from '../core/target.ts';
+import type { Endpoint, Target } from '../core/target.ts';
 import type { Channel } from './channel.ts';
 import { type ClusterCredentials, createClusterContext } from './cluster-credentials.ts';
+import { acquireDetour, type Dialler, peekDetour } from './detour.ts';
 import { type ChannelEvent, NodePool } from './node-pool.ts';
 
 /** Ready connections to nodes. */
@@ -35,7 +36,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   const retired = new Set<NodePool>();
   let closed = false;
 
-  function poolOf(target: Target): NodePool {
+  function poolOf(target: Endpoint): NodePool {
     const key = `${target.cluster}\n${target.node}`;
     const known = pools.get(key);
     if (known?.serves(target) === true) return known;
@@ -54,12 +55,19 @@ export function createChannels(options: ChannelsOptions): Channels {
     for (const old of retired) if (old.streams === 0) retired.delete(old);
   }
 
-  return {
+  const direct: Dialler = {
     peek: target => {
       const pool = pools.get(`${target.cluster}\n${target.node}`);
       return pool?.serves(target) === true ? pool.peek() : undefined;
     },
     acquire: async (target, signal) => await poolOf(target).acquire(signal),
+  };
+  return {
+    peek: target => (target.detour === undefined ? direct.peek(target) : peekDetour(direct, target, target.detour)),
+    acquire: async (target, signal) => {
+      if (target.detour === undefined) return await direct.acquire(target, signal);
+      return await acquireDetour(direct, target, target.detour, signal);
+    },
     setClusters: clusters => {
       contexts = loadContexts(clusters);
       for (const pool of pools.values()) retire(pool);

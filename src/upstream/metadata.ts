@@ -57,6 +57,11 @@ export function upstreamHeaders(call: UpstreamCall): UpstreamHeaders {
   return Object.assign(fields, { [sensitiveHeaders]: neverIndexed });
 }
 
+/** The same for a control-plane node that shall pass the call on to `node`, as apid does (talos.md 1). */
+export function passedOn(headers: UpstreamHeaders, node: string): UpstreamHeaders {
+  return Object.assign([...headers, 'node', node], { [sensitiveHeaders]: neverIndexed });
+}
+
 /** PROTOCOL-HTTP2.md "Timeout": at most eight digits, so larger values move to coarser units, rounded up. */
 function formatGrpcTimeout(milliseconds: number): string {
   const ms = Math.max(1, Math.ceil(milliseconds));

@@ -1,7 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { Clock } from '../core/clock.ts';
 import { GateError } from '../core/gate-error.ts';
-import type { Target } from '../core/target.ts';
+import type { Endpoint } from '../core/target.ts';
 import { dialNode, type NodeSession } from './node-session.ts';
 import { meansDead, silenceTimes } from './silence.ts';
 
@@ -28,7 +28,7 @@ export type ChannelEvent =
   | { readonly kind: 'disconnected'; readonly cluster: string; readonly node: string; readonly cause: unknown };
 
 export interface NodePoolOptions {
-  readonly target: Target;
+  readonly target: Endpoint;
   readonly context: SecureContext;
   readonly clock: Clock;
   readonly onEvent: (event: ChannelEvent) => void;
@@ -48,7 +48,7 @@ export class NodePool {
   }
 
   /** True when the pool was made for this address and these names of the node. */
-  serves(target: Target): boolean {
+  serves(target: Endpoint): boolean {
     const own = this.#o.target;
     if (own === target) return true;
     return own.dial === target.dial && own.identities.join(' ') === target.identities.join(' ');

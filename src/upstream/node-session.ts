@@ -8,7 +8,7 @@ import {
   type TLSSocket,
 } from 'node:tls';
 import { GateError } from '../core/gate-error.ts';
-import type { Target } from '../core/target.ts';
+import type { Endpoint } from '../core/target.ts';
 import type { Channel } from './channel.ts';
 import type { UpstreamHeaders } from './metadata.ts';
 import { SilenceWatch } from './silence.ts';
@@ -31,7 +31,7 @@ const requestOptions = { endStream: false } as const;
  * not count. The certificate must name one of the target's identities, whatever address was dialled. Rejects with
  * GateError `upstream-unavailable` after `timeoutMs` at most.
  */
-export function dialNode(target: Target, secureContext: SecureContext, timeoutMs: number): Promise<NodeSession> {
+export function dialNode(target: Endpoint, secureContext: SecureContext, timeoutMs: number): Promise<NodeSession> {
   return new Promise((resolve, reject) => {
     const socket = connectTls({
       ...splitDial(target.dial),
@@ -84,7 +84,7 @@ export class NodeSession implements Channel {
   #streams = 0;
   #retired = false;
 
-  constructor(target: Target, session: ClientHttp2Session, socket: TLSSocket) {
+  constructor(target: Endpoint, session: ClientHttp2Session, socket: TLSSocket) {
     this.cluster = target.cluster;
     this.node = target.node;
     this.session = session;

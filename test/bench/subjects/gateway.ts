@@ -37,6 +37,7 @@ const fleet = createFleet({
       talos_ca: '',
       client_certificate: '',
       client_key: '',
+      upstream: 'direct',
       nodes: [{ name: nodeName, addresses: [], aliases: [], dial: `127.0.0.1:${settings.upstream}`, labels: {} }],
     },
   ],

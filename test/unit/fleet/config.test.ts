@@ -5,7 +5,9 @@ import { FleetSettings, fleetProblems, type NodeSettings } from '../../../src/fl
 function settings(nodes: Partial<NodeSettings>[], more: Partial<FleetSettings> = {}): FleetSettings {
   const full = nodes.map((node, index) => ({ name: `n${index}`, addresses: [], aliases: [], labels: {}, ...node }));
   return {
-    clusters: [{ name: 'prod', talos_ca: 'ca', client_certificate: 'crt', client_key: 'key', nodes: full }],
+    clusters: [
+      { name: 'prod', talos_ca: 'ca', client_certificate: 'crt', client_key: 'key', upstream: 'direct', nodes: full },
+    ],
     ...more,
   };
 }

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Target } from '../../../src/core/target.ts';
-import type { FleetSettings, NodeSettings } from '../../../src/fleet/config.ts';
+import type { ClusterSettings, FleetSettings, NodeSettings } from '../../../src/fleet/config.ts';
 import { createFleet, type FleetAnswer, type FleetAsk, maxNodesPerCall } from '../../../src/fleet/fleet.ts';
 
 function node(name: string, more: Partial<NodeSettings> = {}): NodeSettings {
   return { name, addresses: [], aliases: [], labels: {}, ...more };
 }
 
-function cluster(name: string, nodes: NodeSettings[]) {
-  return { name, talos_ca: '/ca', client_certificate: '/crt', client_key: '/key', nodes };
+function cluster(name: string, nodes: NodeSettings[]): ClusterSettings {
+  return { name, talos_ca: '/ca', client_certificate: '/crt', client_key: '/key', upstream: 'direct', nodes };
 }
 
 const prod = cluster('prod', [
@@ -224,5 +224,36 @@ describe('createFleet', () => {
   it('does not start with settings that have a problem', () => {
     const twice = { clusters: [cluster('c', [node('a', { addresses: ['10.0.0.1'] }), node('b', { aliases: ['A'] })])] };
     expect(() => createFleet(twice)).toThrow('both node a and node b');
+  });
+});
+
+describe('createFleet with upstream: control-plane', () => {
+  const fleet = createFleet({ clusters: [{ ...prod, upstream: 'control-plane' }] });
+
+  it('leads to workers through the control plane, by their first address', () => {
+    const [target] = targetsOf(fleet.resolve(ask({ node: 'worker-1' })));
+    expect(target).toMatchObject({
+      node: 'w1',
+      asked: 'worker-1',
+      detour: {
+        as: '10.0.0.11',
+        endpoints: [{ node: 'cp1', dial: '10.0.0.1:50000', identities: ['10.0.0.1', 'cp1'] }],
+      },
+    });
+  });
+
+  it('dials control-plane nodes themselves', () => {
+    expect(fleet.find('prod', 'cp1')?.detour).toBeUndefined();
+    expect(targetsOf(fleet.resolve(ask({})))[0]?.detour).toBeUndefined();
+  });
+
+  it('names a node without address by its name', () => {
+    const named = { ...cluster('c', [...lab.nodes, node('cp2', { labels: { role: 'controlplane' } })]) };
+    const through = createFleet({ clusters: [{ ...named, upstream: 'control-plane' }] });
+    expect(through.find('c', 'only-a-name')?.detour?.as).toBe('only-a-name');
+  });
+
+  it('needs a control-plane node', () => {
+    expect(() => createFleet({ clusters: [{ ...lab, upstream: 'control-plane' }] })).toThrow(/no control-plane node/);
   });
 });
