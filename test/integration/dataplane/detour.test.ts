@@ -90,8 +90,9 @@ describe('a call to a node behind the control plane', () => {
     const target = workerBehind(endpoints);
     await channels.acquire(target);
     await eventually(() => first.connections === 1 && second.connections === 1);
+    const goes = endpointAt(first.port, 'cp-1') as Target;
     await first.kill();
-    await eventually(() => channels.peek(endpointAt(first.port, 'cp-1') as Target) === undefined);
+    await eventually(() => channels.peek(goes) === undefined);
     const channel = await channels.acquire(target);
     const headers = upstreamHeaders({ path: '/t/unary', authority: 'x', callId: 'c', roles: ['os:reader'] });
     channel.open(headers, () => undefined).end();
