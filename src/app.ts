@@ -7,6 +7,7 @@ import { openAuditLog } from './audit/log.ts';
 import { createAuditReader } from './audit/query.ts';
 import { startReaper } from './audit/reaper.ts';
 import { createRefusals } from './audit/refusals.ts';
+import { createAuditScan } from './audit/scan.ts';
 import { startSearchUpkeep } from './audit/search-upkeep.ts';
 import { createCatalog } from './catalog/catalog.ts';
 import type { FieldDigest } from './catalog/inspect-request.ts';
@@ -209,6 +210,7 @@ async function assemble(
       record,
       recordStranger: denial => refusals.stranger(denial),
       auditReader: createAuditReader(reader),
+      auditScan: createAuditScan(reader),
       approvals,
       readiness: () => [
         // The cause stays in the process log: this page is public.

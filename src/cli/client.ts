@@ -63,6 +63,16 @@ export async function callApi(
   return parseAnswer(response.statusCode ?? 0, text);
 }
 
+/** Asks for something large and gives it as it comes. What breaks off on the way shows as an error of the stream. */
+export async function downloadApi(settings: ClientSettings, path: string): Promise<IncomingMessage> {
+  const response = await send(settings, 'GET', path, undefined);
+  if (response.statusCode === 200) return response;
+  let text = '';
+  for await (const chunk of response.setEncoding('utf8')) text += String(chunk);
+  parseAnswer(response.statusCode ?? 0, text);
+  throw new GateError('internal', `unexpected answer ${response.statusCode}`);
+}
+
 /** Reads an endless answer line by line, until the signal or the server ends it. */
 export async function* streamApi(settings: ClientSettings, path: string, signal: AbortSignal): AsyncIterable<unknown> {
   const response = await send(settings, 'GET', path, undefined, signal);

@@ -14,6 +14,7 @@ export const auditKinds = [
   'policy.activated',
   'policy.refused',
   'audit.read',
+  'audit.exported',
   'overload.summary',
   'boot.open',
   'boot.close',

@@ -1,5 +1,6 @@
 import type { Approval } from '../core/approval.ts';
 import type { AuditReader } from '../core/audit-entry.ts';
+import type { AuditScan } from '../core/audit-line.ts';
 import type { AuditRecord } from '../core/audit-record.ts';
 import type { Identity } from '../core/authentication.ts';
 import type { Clock } from '../core/clock.ts';
@@ -45,6 +46,8 @@ export interface HttpDependencies {
   readonly recordStranger: (record: AuditRecord) => Promise<void>;
   /** Undefined when no reader login is configured. */
   readonly auditReader: AuditReader | undefined;
+  /** The same log, for exports. */
+  readonly auditScan: AuditScan | undefined;
   readonly approvals: ApprovalDesk;
   readonly readiness: () => readonly ReadinessCheck[];
   readonly metricsText: () => Promise<string>;

@@ -10,6 +10,7 @@ import { rememberPeer } from './peer.ts';
 import { toProblem } from './problem.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { auditExportRoutes } from './routes/audit-export.ts';
 import { healthRoutes } from './routes/health.ts';
 import { policyRoutes } from './routes/policy.ts';
 import { problemSchema } from './schemas.ts';
@@ -96,6 +97,7 @@ export async function createHttpServer(
   healthRoutes(server, dependencies);
   policyRoutes(server, dependencies);
   auditRoutes(server, dependencies);
+  auditExportRoutes(server, dependencies);
   approvalRoutes(server, dependencies);
   server.get('/openapi.json', { config: { access: { kind: 'public' } }, schema: { hide: true } }, () =>
     server.swagger(),

@@ -21,6 +21,7 @@ export const gatewayActions = new Map<string, ActionFacts>([
   ['approvals.decide', { risk: 'write', area: 'approvals' }],
   ['approvals.emergency', { risk: 'write', area: 'approvals' }],
   ['audit.read', { risk: 'read', area: 'audit' }],
+  ['audit.export', { risk: 'read', area: 'audit' }],
   ['sessions.replay', { risk: 'read', area: 'sessions' }],
 ]);
 

@@ -18,7 +18,8 @@ const mostTails = 64;
 /** Postgres takes no NUL in a text, so nothing in the log can have one. */
 const text = (description: string) =>
   Type.Optional(Type.String({ maxLength: 512, pattern: '^[^\\u0000]*$', description }));
-const filterFields = {
+/** Query fields by which records are chosen. */
+export const filterFields = {
   kind: text('Kinds of record, comma-separated: call.deny,call.intent …'),
   who: text('Principal; a trailing * matches a prefix.'),
   cluster: text('Cluster name.'),
@@ -162,7 +163,8 @@ async function recordRead(dependencies: HttpDependencies, request: FastifyReques
   });
 }
 
-function toFilter(query: FilterQuery): AuditFilter {
+/** Reads those fields. Throws GateError `bad-request`. */
+export function toFilter(query: FilterQuery): AuditFilter {
   return {
     kinds: kindsOf(query.kind),
     principal: query.who,
