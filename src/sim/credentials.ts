@@ -7,7 +7,9 @@ import type { NodeState } from './node.ts';
 import { assertControlPlane } from './power-calls.ts';
 import { SimStatus } from './sim-call.ts';
 
-/** Kubeconfig and minted client certificates: of the right shape, opening nothing. */
+const yearMs = 365 * 24 * 3_600_000;
+
+/** Kubeconfig and minted client certificates, signed by the cluster's own authorities. */
 export const credentialHandlers = [
   serverStream(MachineService.method.kubeconfig, async (node, _request, send) => {
     assertControlPlane(node, 'kubeconfig');
@@ -18,14 +20,14 @@ export const credentialHandlers = [
   }),
   unary(MachineService.method.generateClientConfiguration, (node, request) => {
     assertControlPlane(node, 'generate client configuration');
-    if ((request.crtTtl?.seconds ?? 0n) <= 0n) throw new SimStatus('INVALID_ARGUMENT', 'crt_ttl should be positive');
-    const ca = pem(node, 'CERTIFICATE');
-    const crt = pem(node, 'CERTIFICATE');
-    const key = pem(node, 'ED25519 PRIVATE KEY');
+    const lifetime = Number(request.crtTtl?.seconds ?? 0n) * 1000;
+    if (lifetime <= 0) throw new SimStatus('INVALID_ARGUMENT', 'crt_ttl should be positive');
+    const { os } = node.cluster.secrets;
+    const { crt, key } = os.issueClient({ commonName: '', organizations: request.roles, lifetime });
+    const ca = os.pem.crt;
     const { cluster } = node.settings;
     const [role] = request.roles;
     const name = request.roles.length === 1 && role !== undefined ? `${role.replace(/^os:/, '')}@${cluster}` : cluster;
-    const base64 = (text: string): string => Buffer.from(text).toString('base64');
     const context = { endpoints: [], ca: base64(ca), crt: base64(crt), key: base64(key) };
     const talosconfig = stringify({ context: name, contexts: { [name]: context } }, { indent: 4, lineWidth: 0 });
     return {
@@ -36,33 +38,35 @@ export const credentialHandlers = [
   }),
 ];
 
+/** An admin's kubeconfig with a certificate of one year (talos pkg/kubeconfig/generate.go). */
 function kubeconfig(node: NodeState): string {
-  const { cluster } = node.settings;
+  const { cluster, kubernetesEndpoint } = node.settings;
+  const { kubernetes } = node.cluster.secrets;
+  const admin = kubernetes.issueClient({ commonName: 'admin', organizations: ['system:masters'], lifetime: yearMs });
   const user = `admin@${cluster}`;
-  const data = (label: string): string => Buffer.from(pem(node, label)).toString('base64');
   return stringify(
     {
       apiVersion: 'v1',
-      kind: 'Config',
       clusters: [
         {
+          cluster: { 'certificate-authority-data': base64(kubernetes.pem.crt), server: kubernetesEndpoint },
           name: cluster,
-          cluster: { server: `https://${cluster}.example:6443`, 'certificate-authority-data': data('CERTIFICATE') },
         },
       ],
+      contexts: [{ context: { cluster, namespace: 'default', user }, name: user }],
+      'current-context': user,
+      kind: 'Config',
       users: [
         {
           name: user,
-          user: { 'client-certificate-data': data('CERTIFICATE'), 'client-key-data': data('EC PRIVATE KEY') },
+          user: { 'client-certificate-data': base64(admin.crt), 'client-key-data': base64(admin.key) },
         },
       ],
-      contexts: [{ name: user, context: { cluster, namespace: 'default', user } }],
-      'current-context': user,
     },
     { indent: 2, lineWidth: 0 },
   );
 }
 
-function pem(node: NodeState, label: string): string {
-  return `-----BEGIN ${label}-----\n${node.clock.random(48).toString('base64')}\n-----END ${label}-----\n`;
+function base64(text: string): string {
+  return Buffer.from(text).toString('base64');
 }

@@ -39,7 +39,7 @@ export function createNodeState(o: {
   const events = new EventLog(o.clock);
   const resources = new ResourceStore(o.clock);
   const services = new ServiceTable(o.clock, events, publish);
-  const config = new ConfigStore(defaultConfig(o.settings, o.clock), publish);
+  const config = new ConfigStore(defaultConfig(o.settings, o.cluster.secrets), publish);
   const state: NodeState = {
     ...o,
     ...logs,

@@ -8,6 +8,7 @@ import type { FileTree } from './files/file-tree.ts';
 import type { ImageStore } from './images/image-store.ts';
 import type { LineLog } from './line-log.ts';
 import type { Machine, MachineStage } from './machine.ts';
+import type { ClusterSecrets } from './pki/cluster-secrets.ts';
 import type { Power } from './power.ts';
 import type { ServiceTable } from './service-table.ts';
 import type { NodeSettings } from './settings.ts';
@@ -48,4 +49,5 @@ export interface ClusterView {
   /** All of them, the asking one included. */
   nodes(): readonly NodeState[];
   readonly etcd: EtcdCluster;
+  readonly secrets: ClusterSecrets;
 }

@@ -31,6 +31,8 @@ export interface SimNodeSettings {
   readonly talosVersion?: string;
   /** Without the v. Default 1.36.3. */
   readonly kubernetesVersion?: string;
+  /** URL of the Kubernetes API; nothing has to be there. Default https://<cluster>.example:6443. */
+  readonly kubernetesEndpoint?: string;
   /** Lines per second of each log that somebody follows. Default 2. */
   readonly logRate?: number;
   /** Size of an etcd snapshot in bytes. Default 4 MiB. */
@@ -46,6 +48,7 @@ export function completeSettings(settings: SimNodeSettings): NodeSettings {
   return {
     talosVersion: 'v1.13.9',
     kubernetesVersion: '1.36.3',
+    kubernetesEndpoint: `https://${settings.cluster}.example:6443`,
     logRate: 2,
     snapshotBytes: 4 * 1024 * 1024,
     ...settings,

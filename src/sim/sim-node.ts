@@ -3,11 +3,10 @@ import { isIP } from 'node:net';
 import type { Clock } from '../core/clock.ts';
 import { CallLog, type RecordedPeer } from './call-log.ts';
 import type { SimNode } from './control.ts';
-import type { EtcdCluster } from './etcd/etcd-cluster.ts';
 import { Faults } from './faults.ts';
 import { handlers } from './handlers.ts';
 import { simMethods } from './methods.ts';
-import type { NodeState } from './node.ts';
+import type { ClusterView, NodeState } from './node.ts';
 import { createNodeState } from './node-state.ts';
 import { createPower } from './power-cycle.ts';
 import type { RawHeaderTap } from './raw-headers.ts';
@@ -35,12 +34,12 @@ export function createSimNode(o: {
   readonly clock: Clock;
   readonly tap: RawHeaderTap;
   readonly peers: () => readonly RunningNode[];
-  readonly etcd: EtcdCluster;
+  readonly shared: Omit<ClusterView, 'nodes'>;
 }): RunningNode {
   const settings = completeSettings(o.settings);
   const log = new CallLog(o.clock);
   const faults = new Faults();
-  const cluster = { nodes: () => o.peers().map(peer => peer.state), etcd: o.etcd };
+  const cluster = { ...o.shared, nodes: () => o.peers().map(peer => peer.state) };
   /** Aborts when the node goes away; another one for each time it runs. */
   let life = new AbortController();
   const goDown = async (): Promise<void> => {

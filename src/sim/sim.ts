@@ -1,6 +1,8 @@
 import type { Clock } from '../core/clock.ts';
 import type { SimNode } from './control.ts';
 import { EtcdCluster } from './etcd/etcd-cluster.ts';
+import type { ClusterView } from './node.ts';
+import { createClusterSecrets } from './pki/cluster-secrets.ts';
 import { RawHeaderTap } from './raw-headers.ts';
 import type { SimNodeSettings } from './settings.ts';
 import { createSimNode, type RunningNode } from './sim-node.ts';
@@ -26,13 +28,16 @@ export async function startSimCluster(o: {
     await Promise.all(running.map(node => node.close()));
     tap.close();
   };
-  const etcds = new Map<string, EtcdCluster>();
+  const clusters = new Map<string, Omit<ClusterView, 'nodes'>>();
   for (const settings of o.nodes) {
     const peers = (): readonly RunningNode[] =>
       running.filter(node => node.state.settings.cluster === settings.cluster);
-    const etcd = etcds.get(settings.cluster) ?? new EtcdCluster();
-    etcds.set(settings.cluster, etcd);
-    running.push(createSimNode({ settings, clock: o.clock, tap, peers, etcd }));
+    const shared = clusters.get(settings.cluster) ?? {
+      etcd: new EtcdCluster(),
+      secrets: createClusterSecrets(o.clock),
+    };
+    clusters.set(settings.cluster, shared);
+    running.push(createSimNode({ settings, clock: o.clock, tap, peers, shared }));
   }
   for (const node of running) node.state.publish();
   try {

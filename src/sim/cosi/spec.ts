@@ -14,7 +14,11 @@ export type Kind =
   | 'prefix'
   | 'prefixes'
   | 'hardware-address'
+  /** Base64 in YAML. */
+  | 'bytes'
   | 'struct'
+  /** common.URL */
+  | 'url'
   /** Text in YAML, a number in protobuf. */
   | { readonly numbers: Readonly<Record<string, number>> }
   | { readonly message: Shape }
@@ -82,6 +86,10 @@ function byteValues(kind: ByteKind, value: unknown): Uint8Array[] {
       return asList(value).map(item => prefixMessage(asText(item)));
     case 'hardware-address':
       return [Buffer.from(asText(value).replaceAll(':', ''), 'hex')];
+    case 'bytes':
+      return [Buffer.from(asText(value), 'base64')];
+    case 'url':
+      return [new BinaryWriter().tag(1, WireType.LengthDelimited).string(asText(value)).finish()];
     case 'struct':
       // talos.resource.definitions: a map of anything is a google.protobuf.Struct.
       return [toBinary(StructSchema, fromJson(StructSchema, value as JsonObject))];

@@ -60,7 +60,6 @@ export type MaskName =
   | 'ago'
   | 'graph nodes'
   | 'progress'
-  | 'panic'
   | 'new key'
   | 'dns server'
   | 'temporary file'

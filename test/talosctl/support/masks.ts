@@ -44,14 +44,6 @@ const named: Readonly<Record<MaskName, readonly Mask[]>> = {
       reason: 'a progress bar that talosctl draws again several times a second',
     },
   ],
-  panic: [
-    {
-      pattern: /0x[0-9a-f]+/g,
-      stands: 'ADDRESS',
-      reason: 'addresses in the stack trace of talosctl, which panics by itself',
-    },
-    { pattern: /goroutine \d+/g, stands: 'GOROUTINE', reason: 'number of a thread of talosctl' },
-  ],
   'new key': [
     {
       pattern: /[A-Za-z0-9+/]{60,}={0,2}/g,

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import { needsReboot, parseConfig } from '../../../src/sim/config/config-document.ts';
 import { defaultConfig } from '../../../src/sim/config/default-config.ts';
+import { createClusterSecrets } from '../../../src/sim/pki/cluster-secrets.ts';
 import { completeSettings } from '../../../src/sim/settings.ts';
 
 const settings = (role: 'controlplane' | 'worker') =>
@@ -14,7 +15,7 @@ const valid = 'machine:\n  type: worker\ncluster:\n  clusterName: x\n';
 
 test('parseConfig accepts the configuration that a node starts with', () => {
   for (const role of ['controlplane', 'worker'] as const) {
-    const text = defaultConfig(settings(role), systemClock);
+    const text = defaultConfig(settings(role), createClusterSecrets(systemClock));
     expect(parse(text).text).toBe(text);
   }
 });
