@@ -6,11 +6,11 @@ import { migrate } from '../db/migrate.ts';
 import { type CliContext, migrationsFolder } from './context.ts';
 import { requireConfig } from './load.ts';
 
-/** `talosgate migrate`: brings the schema up to date and gives the two logins of the configuration their rights. */
+/** `talosgate migrate`: brings the schema up to date and gives the logins of the configuration their rights. */
 export function migrateCommand(parent: Command, context: CliContext): void {
   parent
     .command('migrate')
-    .description('create or update the database schema, and the two logins that the configuration names')
+    .description('create or update the database schema, and the logins that the configuration names')
     .option('-c, --config <file>', 'configuration file', 'talosgate.yaml')
     .option(
       '--admin-url-env <name>',
@@ -34,9 +34,10 @@ export function migrateCommand(parent: Command, context: CliContext): void {
       await ensureLogins(adminUrl, {
         writer: loginOf(database.url, 'database.url'),
         reader: loginOf(database.reader_url, 'database.reader_url'),
+        ...(database.sealer_url === undefined ? {} : { sealer: loginOf(database.sealer_url, 'database.sealer_url') }),
       });
       for (const file of applied) context.output.out(`applied ${file}`);
-      context.output.out(`schema version ${version}; the writer and reader logins have their rights`);
+      context.output.out(`schema version ${version}; the logins have their rights`);
     });
 }
 

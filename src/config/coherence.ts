@@ -3,6 +3,7 @@ import { approvalProblems } from '../approvals/config.ts';
 import type { SettingsProblem } from '../core/settings.ts';
 import { fleetProblems } from '../fleet/config.ts';
 import { identityProblems } from '../identity/config.ts';
+import { sealingProblems } from '../seal/config.ts';
 import { fileTrouble, splitAddress } from './notations.ts';
 import type { ConfigFile } from './schema.ts';
 
@@ -12,6 +13,7 @@ export async function coherenceProblems(config: ConfigFile): Promise<SettingsPro
     ...under('identity', identityProblems(config.identity)),
     ...fleetProblems(config),
     ...under('approvals', approvalProblems(config.approvals)),
+    ...under('sealing', sealingProblems(config.sealing)),
     ...doorProblems(config),
     ...secretProblems(config),
     ...(await directoryProblems(config.policy.directory)),
@@ -68,9 +70,16 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.[0-9]{1,3}){3}$/.test(host);
 }
 
-function secretProblems({ database, audit }: ConfigFile): SettingsProblem[] {
+function secretProblems({ database, audit, sealing }: ConfigFile): SettingsProblem[] {
   const problems: SettingsProblem[] = [];
-  for (const key of ['url', 'reader_url', 'admin_url'] as const) {
+  if (sealing !== undefined && database.sealer_url === undefined) {
+    problems.push({
+      path: ['sealing'],
+      message: 'the log cannot be signed without a database login for it',
+      remedy: 'set database.sealer_url to the URL of a login of its own, and run talosgate migrate',
+    });
+  }
+  for (const key of ['url', 'reader_url', 'sealer_url', 'admin_url'] as const) {
     const url = database[key];
     if (url === undefined || url === '' || /^postgres(ql)?:\/\/\S+$/.test(url)) continue;
     problems.push({

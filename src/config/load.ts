@@ -28,6 +28,8 @@ export interface Config {
   readonly policy: ConfigFile['policy'];
   readonly database: ConfigFile['database'];
   readonly audit: ConfigFile['audit'];
+  /** Undefined: the log is not sealed. */
+  readonly sealing: ConfigFile['sealing'];
   readonly approvals: ApprovalSettings;
   readonly log: ConfigFile['log'];
   readonly limits: ConfigFile['limits'];
@@ -101,7 +103,8 @@ async function judge({ path, file, source, filled, env, clock }: Shaped): Promis
 }
 
 function toConfig(file: string, value: ConfigFile, materials: Materials): Config {
-  const { listen, identity, clusters, default_cluster, policy, database, audit, approvals, log, limits } = value;
+  const { listen, identity, clusters, default_cluster, policy, database, audit, sealing, approvals, log, limits } =
+    value;
   return {
     file,
     listen: {
@@ -114,6 +117,7 @@ function toConfig(file: string, value: ConfigFile, materials: Materials): Config
     policy,
     database,
     audit,
+    sealing,
     approvals,
     log,
     limits,

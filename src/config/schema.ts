@@ -5,6 +5,7 @@ import { DatabaseSettings } from '../db/config.ts';
 import { FleetSettings } from '../fleet/config.ts';
 import { IdentitySettings } from '../identity/config.ts';
 import { PolicySettings } from '../policy/config.ts';
+import { SealingSettings } from '../seal/config.ts';
 import { LimitSettings, ListenSettings, LogSettings } from './sections.ts';
 
 /**
@@ -23,6 +24,7 @@ export const ConfigFile = Type.Object(
     }),
     database: DatabaseSettings,
     audit: AuditSettings,
+    sealing: Type.Optional(SealingSettings),
     approvals: ApprovalSettings,
     log: LogSettings,
     limits: LimitSettings,

@@ -12,6 +12,12 @@ export const DatabaseSettings = Type.Object(
       ...secretNotation,
       description: 'postgres:// URL of the login that searches the audit log.',
     }),
+    sealer_url: Type.Optional(
+      Type.Unsafe<string>({
+        ...secretNotation,
+        description: 'postgres:// URL of the login that signs the audit log. Needed with sealing.',
+      }),
+    ),
     admin_url: Type.Optional(
       Type.Unsafe<string>({
         ...secretNotation,

@@ -8,10 +8,15 @@ export interface Login {
   readonly password: string;
 }
 
-/** A login that gets the rights of `talosgate_writer` (append and decide, no table) or `talosgate_reader` (views). */
+/**
+ * Logins that get the rights of `talosgate_writer` (append and decide, no table), `talosgate_reader` (views) and
+ * `talosgate_sealer` (records to look at, checkpoints to add).
+ */
 export interface Logins {
   readonly writer: Login;
   readonly reader: Login;
+  /** Left out where the log is not sealed. */
+  readonly sealer?: Login;
 }
 
 /**
@@ -25,6 +30,7 @@ export async function ensureLogins(adminUrl: string, logins: Logins): Promise<vo
     await session.query(`SELECT pg_advisory_lock(hashtext('talosgate.migration'))`);
     await ensureLogin(session, logins.writer, 'talosgate_writer');
     await ensureLogin(session, logins.reader, 'talosgate_reader');
+    if (logins.sealer !== undefined) await ensureLogin(session, logins.sealer, 'talosgate_sealer');
     await restrictDatabase(session);
   } finally {
     await session.close();
@@ -38,10 +44,15 @@ export async function ensureLogins(adminUrl: string, logins: Logins): Promise<vo
 export async function restrictDatabase(on: Queryable): Promise<void> {
   await on.query(`
     DO $do$
+    DECLARE
+      role name;
     BEGIN
       PERFORM pg_advisory_xact_lock(hashtext('talosgate.migration'));
       EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
-      EXECUTE format('GRANT CONNECT ON DATABASE %I TO talosgate_writer, talosgate_reader', current_database());
+      FOR role IN SELECT rolname FROM pg_roles
+        WHERE rolname IN ('talosgate_writer', 'talosgate_reader', 'talosgate_sealer') LOOP
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role);
+      END LOOP;
     END
     $do$`);
 }

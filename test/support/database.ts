@@ -13,6 +13,8 @@ export interface TestDatabase {
   readonly writerUrl: string;
   /** Rights of talosgate_reader. */
   readonly readerUrl: string;
+  /** Rights of talosgate_sealer. */
+  readonly sealerUrl: string;
   /** Cuts every connection to the database and drops it. */
   drop(): Promise<void>;
 }
@@ -31,6 +33,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     adminUrl,
     writerUrl: urlFor(server, name, server.logins.writer),
     readerUrl: urlFor(server, name, server.logins.reader),
+    sealerUrl: urlFor(server, name, server.logins.sealer),
     drop: () => onServer(server, on => on.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)),
   };
 }

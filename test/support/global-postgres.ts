@@ -11,7 +11,7 @@ import { migrate } from '../../src/db/migrate.ts';
 export interface TestServer {
   readonly adminUrl: string;
   readonly template: string;
-  readonly logins: Logins;
+  readonly logins: Required<Logins>;
 }
 
 declare module 'vitest' {
@@ -71,9 +71,10 @@ async function start(): Promise<Running> {
 async function prepare(adminUrl: string, stopServer: () => Promise<void>): Promise<Running> {
   const run = randomBytes(4).toString('hex');
   const template = `talosgate_template_${run}`;
-  const logins: Logins = {
+  const logins: Required<Logins> = {
     writer: { user: `talosgate_test_writer_${run}`, password: randomBytes(12).toString('hex') },
     reader: { user: `talosgate_test_reader_${run}`, password: randomBytes(12).toString('hex') },
+    sealer: { user: `talosgate_test_sealer_${run}`, password: randomBytes(12).toString('hex') },
   };
   await execute(adminUrl, `CREATE DATABASE ${template}`);
   const templateUrl = withDatabase(adminUrl, template);
@@ -83,7 +84,7 @@ async function prepare(adminUrl: string, stopServer: () => Promise<void>): Promi
     server: { adminUrl, template, logins },
     stop: async () => {
       await execute(adminUrl, `DROP DATABASE ${template} WITH (FORCE)`);
-      await execute(adminUrl, `DROP ROLE ${logins.writer.user}, ${logins.reader.user}`);
+      await execute(adminUrl, `DROP ROLE ${logins.writer.user}, ${logins.reader.user}, ${logins.sealer.user}`);
       await stopServer();
     },
   };
