@@ -21,5 +21,5 @@ COPY LICENSE README.md ./
 RUN install -d -o node -g node /data
 USER node
 EXPOSE 50000 8443
-ENTRYPOINT ["node", "/opt/talosgate/dist/cli/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=64", "/opt/talosgate/dist/cli/main.js"]
 CMD ["serve", "--config", "/data/talosgate.yaml"]

@@ -20,7 +20,7 @@ export async function appendBatch(
   claim: Claim | undefined,
   timeoutMs: number,
 ): Promise<number> {
-  const params = [bootId, batch.firstWseq, batch.lengths, batch.bodies, batch.leaves];
+  const params = [bootId, batch.firstWseq, batch.ends, batch.bodies, batch.leaves];
   const rows =
     claim === undefined
       ? await on.query<{ idx: number }>(plain, params, { timeoutMs })

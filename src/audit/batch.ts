@@ -5,8 +5,8 @@ import { finishBody } from './canonical.ts';
 export interface Batch {
   readonly firstWseq: number;
   readonly count: number;
-  /** Length of each body in bytes. */
-  readonly lengths: readonly number[];
+  /** Where each body ends in `bodies`, in bytes from the beginning. */
+  readonly ends: readonly number[];
   /** The bodies one after the other, each with a zero byte before it. */
   readonly bodies: Buffer;
   /** Leaf hashes one after the other, 32 bytes each. */
@@ -24,17 +24,17 @@ export function buildBatch(encoded: readonly string[], firstWseq: number): Batch
   const room = encoded.reduce((sum, one) => sum + Buffer.byteLength(one) + 1 + tail, 0);
   const bodies = Buffer.allocUnsafe(room);
   const leaves = Buffer.allocUnsafe(32 * encoded.length);
-  const lengths: number[] = [];
+  const ends: number[] = [];
   let end = 0;
   for (const [index, one] of encoded.entries()) {
     const start = end;
     bodies.writeUInt8(0, start);
     const length = bodies.write(finishBody(one, firstWseq + index), start + 1, 'utf8');
     end = start + 1 + length;
-    lengths.push(length);
+    ends.push(end);
     leaves.set(hash('sha256', bodies.subarray(start, end), 'buffer'), 32 * index);
   }
-  return { firstWseq, count: encoded.length, lengths, bodies: bodies.subarray(0, end), leaves };
+  return { firstWseq, count: encoded.length, ends, bodies: bodies.subarray(0, end), leaves };
 }
 
 /** Leaf hash of one stored body, for whoever checks the log. */

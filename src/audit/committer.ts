@@ -7,6 +7,7 @@ import { type Batch, buildBatch } from './batch.ts';
 import type { Breaker } from './breaker.ts';
 import type { Group } from './entry.ts';
 import type { Intake } from './intake.ts';
+import { Linger } from './linger.ts';
 
 export interface CommitterSettings {
   readonly connection: ConnectionSettings;
@@ -22,8 +23,12 @@ export interface CommitterSettings {
   readonly report: (problem: string, cause: unknown) => void;
 }
 
+/** Longest that records wait for company that nobody waits for, ms, and from how many on they do not. */
+const lingerMs = 5;
+const lingerRecords = 64;
+
 /**
- * Moves groups from the intake into the database: one batch at a time, the next one forms while it commits, no timer. The
+ * Moves groups from the intake into the database: one batch at a time, the next one forms while it commits. The
  * only place that knows how each failure goes on.
  */
 export class Committer {
@@ -32,6 +37,8 @@ export class Committer {
   readonly #breaker: Breaker;
   readonly #stop = new AbortController();
   #session: Session | undefined;
+  readonly #linger = new Linger();
+  #draining = false;
   #running: Promise<void> | undefined;
   #nextWseq = 1;
   #inFlight = 0;
@@ -56,6 +63,7 @@ export class Committer {
   /** To be called after something was put into the intake. */
   wake(): void {
     if (this.#stop.signal.aborted) return;
+    if (!this.#mayLinger()) this.#linger.end();
     this.#running ??= this.#run().then(
       () => {
         this.#running = undefined;
@@ -77,6 +85,8 @@ export class Committer {
 
   /** Resolves when nothing is queued or under way, at the latest after `limitMs`; then says whether all was written. */
   async drain(limitMs: number): Promise<boolean> {
+    this.#draining = true;
+    this.#linger.end();
     const patience = new AbortController();
     const limit = sleep(limitMs, 'late' as const, { signal: patience.signal }).catch(() => undefined);
     let late = false;
@@ -88,6 +98,7 @@ export class Committer {
   /** Stops at once. Whoever still waits for a record is told that it was not written. */
   async close(): Promise<void> {
     this.#stop.abort();
+    this.#linger.end();
     await this.#session?.close();
     await this.#running;
     for (const group of this.#intake.groups()) this.#turnAway(group, undefined);
@@ -98,6 +109,7 @@ export class Committer {
       if (this.#bootOver !== undefined && !(await this.#changeBoot(this.#bootOver))) continue;
       // Not a timer: whoever the last commit answered, and whatever has arrived by now, gets into this batch.
       await nextTurn();
+      if (this.#mayLinger()) await this.#linger.wait(lingerMs);
       const groups = this.#intake.take();
       if (groups.length > 0) {
         await this.#commit(groups);
@@ -107,6 +119,11 @@ export class Committer {
         return;
       }
     }
+  }
+
+  /** Only outcomes that nobody waits for, and few: whoever just got one of these replies is likely to call again. */
+  #mayLinger(): boolean {
+    return this.#intake.patient && this.#intake.records < lingerRecords && !this.#draining && !this.#breaker.open;
   }
 
   async #commit(groups: readonly Group[]): Promise<void> {

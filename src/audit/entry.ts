@@ -24,6 +24,8 @@ export interface Group {
   readonly claim: Claim | undefined;
   readonly bytes: number;
   readonly lane: Lane;
+  /** True when nobody waits and a batch of its own would only be in the way: it may wait a little for company. */
+  readonly patient: boolean;
   /** How the caller learned the end. `given-up`: told that it failed, although it may still land. */
   state: 'waiting' | 'given-up' | 'done';
   /** True once a batch with it may not share a commit with others: its content was refused in company. */

@@ -64,6 +64,11 @@ export class Intake {
     return Object.values(this.#lanes).reduce((sum, lane) => sum + lane.bytes, 0);
   }
 
+  /** True when something is here and all of it may wait a little for company. */
+  get patient(): boolean {
+    return this.records > 0 && Object.values(this.#lanes).every(lane => lane.patient === lane.records);
+  }
+
   /** Outcomes for which room is kept: those of intents that are queued, under way or open. */
   get reserved(): number {
     return this.#reserved.records;

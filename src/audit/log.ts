@@ -19,6 +19,14 @@ export interface AppendOptions {
   readonly stranger?: boolean | undefined;
 }
 
+export interface EnqueueOptions {
+  /**
+   * Set where nobody waits for the promise: the record may wait up to 5 ms for others to share a commit with, so that the
+   * next intent does not have to wait for a commit that nobody is interested in.
+   */
+  readonly patient?: boolean | undefined;
+}
+
 export interface AuditHealth {
   readonly ok: boolean;
   /** Records that wait or are under way. */
@@ -50,7 +58,7 @@ export interface AuditLog {
    * intents. Every other record is dropped when there is no room for it: the promise rejects with `overloaded` at once and
    * `health().dropped` counts it. The promise resolves when the record is durable; ignoring it is safe.
    */
-  enqueue(record: AuditRecord): Promise<void>;
+  enqueue(record: AuditRecord, options?: EnqueueOptions): Promise<void>;
   health(): AuditHealth;
   /** Refuses new records, writes what is queued (at most `drainMs`), then the boot's last record. */
   close(): Promise<void>;
@@ -76,6 +84,11 @@ export interface AuditLogSettings {
   readonly beatMs?: number | undefined;
   /** Longest that `close` goes on writing. Default 30,000 ms. */
   readonly drainMs?: number | undefined;
+}
+
+interface GroupOptions {
+  readonly claim?: Claim | undefined;
+  readonly patient?: boolean | undefined;
 }
 
 /** How much earlier than the caller's deadline the log gives up, so that the refusal still gets there. */
@@ -133,30 +146,34 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
     records: readonly AuditRecord[],
     lane: Lane,
     settle: (error?: Error) => void,
-    claim?: Claim,
+    { claim, patient = false }: GroupOptions = {},
   ): Group => {
     const entries = records.map(record => createEntry(record, presence.id, clock));
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
-    return { entries, claim, bytes, lane, state: 'waiting', alone: false, settle };
+    return { entries, claim, bytes, lane, patient, state: 'waiting', alone: false, settle };
   };
 
-  const submit = (records: readonly AuditRecord[], lane: Lane, claim?: Claim): [Group, Promise<undefined>] => {
+  const submit = (
+    records: readonly AuditRecord[],
+    lane: Lane,
+    options: GroupOptions = {},
+  ): [Group, Promise<undefined>] => {
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     const group = createGroup(
       records,
       lane,
       error => (error === undefined ? resolve(undefined) : reject(error)),
-      claim,
+      options,
     );
     intake.offer(group);
     committer.wake();
     return [group, promise];
   };
 
-  const enqueue = async (record: AuditRecord): Promise<void> => {
+  const enqueue = async (record: AuditRecord, { patient }: EnqueueOptions = {}): Promise<void> => {
     try {
       if (phase === 'closed') throw new GateError('draining', 'the audit log is closed');
-      await submit([record], intake.laneOf(record))[1];
+      await submit([record], intake.laneOf(record), { patient })[1];
     } catch (error) {
       drops.count(error);
       throw error;
@@ -176,7 +193,7 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
     if (breaker.open) throw unavailable();
     const left = options.deadline === undefined ? budgetMs : options.deadline - clock.now() - deadlineMarginMs;
     if (left <= 0) throw new GateError('deadline-exceeded', 'too little time was left to record the call');
-    const [group, written] = submit(records, options.stranger === true ? 'stranger' : 'awaited', claim);
+    const [group, written] = submit(records, options.stranger === true ? 'stranger' : 'awaited', { claim });
     await within(group, written, Math.min(budgetMs, left), options.signal);
   };
 
@@ -195,8 +212,8 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
     },
     append: (records, options = {}) => append(records, options),
     appendClaim: (records, claim, options = {}) => append(records, options, claim),
-    enqueue: record => {
-      const written = enqueue(record);
+    enqueue: (record, options) => {
+      const written = enqueue(record, options);
       written.catch(() => undefined);
       return written;
     },

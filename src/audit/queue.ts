@@ -6,6 +6,8 @@ export class Queue {
   #start = 0;
   records = 0;
   bytes = 0;
+  /** Records of patient groups. */
+  patient = 0;
 
   push(group: Group): void {
     this.#groups.push(group);
@@ -48,5 +50,6 @@ export class Queue {
   #count(group: Group, sign: 1 | -1): void {
     this.records += sign * group.entries.length;
     this.bytes += sign * group.bytes;
+    if (group.patient) this.patient += sign * group.entries.length;
   }
 }

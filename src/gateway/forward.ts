@@ -149,9 +149,12 @@ function outcomeWriter(call: RunningCall, admitted: Admitted, stages: CallStages
     if (!call.openLegs.delete(leg.index)) return Promise.resolve();
     const durationUs = stages.clock.monotonic() - started;
     // A log that cannot even queue it reports that itself; the caller gets the true status all the same.
-    const durable = stages.audit.enqueue(outcomeRecord(call, leg, result, durationUs, details)).catch(() => undefined);
+    const patient = admitted.facts.risk === 'read';
+    const durable = stages.audit
+      .enqueue(outcomeRecord(call, leg, result, durationUs, details), { patient })
+      .catch(() => undefined);
     if (leg.grant !== undefined) endGrant(leg.grant, call, result, stages);
-    if (admitted.facts.risk === 'read') return durable;
+    if (patient) return durable;
     return Promise.race([durable, pause(outcomeHoldMs)]);
   };
 }

@@ -1,3 +1,4 @@
+import type { AppendSample, AppendShape, AppendSubject } from './append-bench.ts';
 import type { Sample } from './measure.ts';
 import type { PolicyBenchRow } from './policy-bench.ts';
 import { type Spread, spreadOf } from './statistics.ts';
@@ -52,6 +53,38 @@ export const callGoals: readonly Goal<RoundView>[] = [
     },
   },
 ];
+
+/** Of the log alone, in both shapes: many callers must gain, and a lone one must not lose. */
+export const appendGoals: readonly Goal<readonly AppendSample[]>[] = (['record', 'call'] as const).flatMap(shape => [
+  {
+    text: `append / one INSERT per record, ${shape}s/s at 64`,
+    must: 2.0,
+    stretch: 3.0,
+    better: 'higher',
+    of: round => ratioOf(round, shape, 64, sample => sample.callsPerSecond),
+    cpu: round => ratioOf(round, shape, 64, sample => 1 / (sample.cpuPerCall + sample.databaseCpuPerCall)),
+  } satisfies Goal<readonly AppendSample[]>,
+  {
+    text: `append / one INSERT per record, p50 of a ${shape} at 1`,
+    must: 1.0,
+    stretch: 0.9,
+    better: 'lower',
+    of: round => ratioOf(round, shape, 1, sample => sample.p50),
+    cpu: round => ratioOf(round, shape, 1, sample => 1 / (sample.cpuPerCall + sample.databaseCpuPerCall)),
+  } satisfies Goal<readonly AppendSample[]>,
+]);
+
+function ratioOf(
+  round: readonly AppendSample[],
+  shape: AppendShape,
+  concurrency: number,
+  read: (sample: AppendSample) => number,
+): number | undefined {
+  const find = (subject: AppendSubject): AppendSample | undefined =>
+    round.find(one => one.subject === subject && one.shape === shape && one.concurrency === concurrency);
+  const [ours, theirs] = [find('log'), find('naive')];
+  return ours === undefined || theirs === undefined ? undefined : read(ours) / read(theirs);
+}
 
 /** Of all shapes of rules the worst. */
 export const policyGoal: Goal<readonly PolicyBenchRow[]> = {

@@ -1,13 +1,14 @@
 // `npm run bench`: what the gateway costs, against its peers, in one run. docs/benchmarks.md explains the figures.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg } from 'node:os';
+import { type AppendSample, benchAppend } from './append-bench.ts';
 import { benchCalls, type CallsResult } from './calls-bench.ts';
-import { callGoals, judge, policyGoal, type RoundView, type Verdict } from './goals.ts';
+import { appendGoals, callGoals, judge, policyGoal, type RoundView, type Verdict } from './goals.ts';
 import { type HotSpot, readHotSpots } from './hot-spots.ts';
 import type { Sample } from './measure.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
 import { benchDecide, type PolicyBenchRow } from './policy-bench.ts';
-import { concurrencyTable, goalTable, policyTable } from './report.ts';
+import { appendTable, concurrencyTable, goalTable, policyTable } from './report.ts';
 import { type SubjectName, subjectTitles } from './subject-names.ts';
 import { profilePath } from './subjects.ts';
 
@@ -28,6 +29,12 @@ async function run(options: BenchOptions): Promise<void> {
     print(policyTable(policy));
     verdicts.push(judge(policyGoal, [policy, await benchDecide(fewAndMany), await benchDecide(fewAndMany)]));
   }
+  const appends = options.append ? await benchAppend(options, folder.pathname, showAppend) : [];
+  if (options.append) {
+    print(`\n${appendTable(appends)}`);
+    const rounds = Array.from({ length: options.rounds }, (_, round) => appends.filter(one => one.round === round));
+    verdicts.push(...appendGoals.map(goal => judge(goal, rounds)));
+  }
   const calls =
     options.subjects.length > 0 ? await benchCalls(options, folder.pathname, print, showProgress) : undefined;
   if (calls !== undefined) {
@@ -43,7 +50,7 @@ async function run(options: BenchOptions): Promise<void> {
     print(`\n${failures} calls of ${subject} failed in round ${round + 1}`);
   print(`\n${goalTable(verdicts)}`);
   if (options.profiled.size > 0) print('\nA profiled subject is slowed down by it: its figures above do not count.');
-  print(`\nwritten to ${await writeResults(options, verdicts, policy, calls)}`);
+  print(`\nwritten to ${await writeResults(options, verdicts, policy, appends, calls)}`);
   for (const name of options.profiled) await printHotSpots(name);
 }
 
@@ -60,13 +67,17 @@ async function writeResults(
   options: BenchOptions,
   verdicts: readonly Verdict[],
   policy: readonly PolicyBenchRow[],
+  append: readonly AppendSample[],
   calls: CallsResult | undefined,
 ): Promise<string> {
   const file = new URL(`results/${new Date().toISOString().replaceAll(':', '-')}.json`, folder);
   await mkdir(new URL('.', file), { recursive: true });
   const where = { node: process.version, processors: availableParallelism(), load: loadavg(), nginx: calls?.nginx };
   const asked = { ...options, profiled: [...options.profiled] };
-  await writeFile(file, `${JSON.stringify({ where, asked, goals: verdicts, policy, ...calls }, undefined, 2)}\n`);
+  await writeFile(
+    file,
+    `${JSON.stringify({ where, asked, goals: verdicts, policy, append, ...calls }, undefined, 2)}\n`,
+  );
   return file.href.slice(root.href.length);
 }
 
@@ -86,6 +97,11 @@ function showProgress(sample: Sample): void {
   const cpu = `CPU us a call: own ${cpuPerCall.toFixed(0)}, Postgres ${databaseCpuPerCall.toFixed(0)}, client ${clientCpuPerCall.toFixed(1)}`;
   const rate = `${callsPerSecond.toFixed(0)} calls/s`;
   process.stderr.write(`round ${round + 1}, ${concurrency} at a time, ${subject}: ${rate}; ${cpu}\n`);
+}
+
+function showAppend({ round, subject, shape, concurrency, callsPerSecond, p50 }: AppendSample): void {
+  const what = `${subject}, ${shape}, ${concurrency} at a time`;
+  process.stderr.write(`round ${round + 1}, ${what}: ${callsPerSecond.toFixed(0)} calls/s, p50 ${p50.toFixed(0)} us\n`);
 }
 
 function print(text: string): void {

@@ -5,6 +5,8 @@ export interface BenchOptions {
   readonly quick: boolean;
   /** Decisions alone, without calls. */
   readonly policy: boolean;
+  /** The audit log alone, without calls. */
+  readonly append: boolean;
   readonly rounds: number;
   readonly measureMs: number;
   /** Load on each subject before anything is measured: so long, and so many calls. */
@@ -21,7 +23,7 @@ export interface BenchOptions {
 export const usage = `npm run bench -- [options]        each also as environment variable TALOSGATE_BENCH_<NAME>
 
   --quick              one short round: shows that everything runs, not how fast
-  --only a,b           only these of: policy, ${subjectNames.join(', ')}
+  --only a,b           only these of: policy, append, ${subjectNames.join(', ')}
   --rounds n           interleaved rounds, 3 unless said
   --seconds n          length of one measurement, 3 unless said
   --concurrency a,b    calls at a time, 1,10,100 unless said
@@ -50,10 +52,11 @@ export function readOptions(
   const quick = values.quick === true || environment['TALOSGATE_BENCH_QUICK'] === '1';
   const profiled = new Set(list(text('profile'))?.map(subjectNamed) ?? []);
   const only = list(text('only'));
-  const subjects = only?.filter(name => name !== 'policy').map(subjectNamed) ?? subjectNames;
+  const subjects = only?.filter(name => name !== 'policy' && name !== 'append').map(subjectNamed) ?? subjectNames;
   return {
     quick,
     policy: only === undefined || only.includes('policy'),
+    append: only === undefined || only.includes('append'),
     rounds: positive(text('rounds'), quick ? 1 : 3),
     measureMs: 1000 * positive(text('seconds'), quick ? 0.7 : 3),
     warmUpMs: quick ? 500 : 1500,

@@ -1,3 +1,4 @@
+import { type AppendSample, appendConcurrencies, appendShapes, appendSubjects } from './append-bench.ts';
 import type { Verdict } from './goals.ts';
 import type { Sample } from './measure.ts';
 import type { PolicyBenchRow } from './policy-bench.ts';
@@ -25,6 +26,30 @@ export function concurrencyTable(samples: readonly Sample[], concurrency: number
   });
   const heads = ['calls/s', 'p50 ms', 'p99 ms', 'CPU s / 1,000 calls', 'and of Postgres'];
   return table([`${concurrency} at a time`, ...heads], rows);
+}
+
+/** The log alone, ours under each shape beside its peer. */
+export function appendTable(samples: readonly AppendSample[]): string {
+  const rows = appendShapes.flatMap(shape =>
+    appendConcurrencies.flatMap(concurrency =>
+      appendSubjects.map(subject => {
+        const own = samples.filter(
+          one => one.shape === shape && one.concurrency === concurrency && one.subject === subject,
+        );
+        const cell = (read: (sample: AppendSample) => number, show: (value: number) => string): string =>
+          ranged(spreadOf(own.map(read)), show);
+        return [
+          `${shape} x ${concurrency}, ${subject === 'log' ? 'the log' : 'INSERTs'}`,
+          cell(sample => sample.callsPerSecond, count),
+          cell(sample => sample.p50 / 1000, milliseconds),
+          cell(sample => sample.p99 / 1000, milliseconds),
+          cell(sample => sample.cpuPerCall / 1000, thousandths),
+          cell(sample => sample.databaseCpuPerCall / 1000, thousandths),
+        ];
+      }),
+    ),
+  );
+  return table(['append', 'calls/s', 'p50 ms', 'p99 ms', 'CPU s / 1,000 calls', 'and of Postgres'], rows);
 }
 
 /** Decisions by number and shape of rules. */

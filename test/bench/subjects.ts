@@ -61,7 +61,9 @@ async function start(name: SubjectName, module: URL, settings: unknown, context:
     `--cpu-prof-dir=${folder}`,
     `--cpu-prof-name=${name}.cpuprofile`,
   ];
-  return await startChild({ module, settings, nodeOptions: profiled.has(name) ? profile : [] });
+  // As `npm start` and the container image start it.
+  const own = name === 'full' ? ['--max-semi-space-size=64'] : [];
+  return await startChild({ module, settings, nodeOptions: profiled.has(name) ? [...own, ...profile] : own });
 }
 
 function ofChild(child: Child, { keep = false } = {}): Subject {

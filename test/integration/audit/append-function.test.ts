@@ -35,7 +35,7 @@ const batchOf = (records: readonly AuditRecord[], first: number, bootId = boot):
   );
 const send = async (batch: Batch, bootId = boot, on = writer): Promise<number> => {
   const [row] = await on.query<{ idx: number }>('SELECT talosgate.audit_append($1, $2, $3, $4, $5) AS idx', [
-    ...[bootId, batch.firstWseq, batch.lengths, batch.bodies, batch.leaves],
+    ...[bootId, batch.firstWseq, batch.ends, batch.bodies, batch.leaves],
   ]);
   return row?.idx ?? -1;
 };

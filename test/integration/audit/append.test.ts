@@ -113,6 +113,24 @@ describe('append', () => {
   });
 });
 
+describe('a patient record', () => {
+  test('becomes durable without company, and is not left behind when the log closes', async () => {
+    const own = await openTestLog(database.writerUrl);
+    const [first, second] = [randomUUID(), randomUUID()];
+    await own.append([intent(first), intent(second)]);
+    await own.enqueue(outcome(first), { patient: true });
+    const last = own.enqueue(outcome(second), { patient: true });
+    await own.close();
+    await last;
+    const rows = await sql<{ n: number }>(
+      database.adminUrl,
+      'SELECT count(*) AS n FROM talosgate.audit_entry WHERE call_id = ANY ($1)',
+      [[first, second]],
+    );
+    expect(rows).toEqual([{ n: 4 }]);
+  });
+});
+
 describe('onDurable', () => {
   test('is told where each batch stands, with its leaves, before the caller of append goes on', async () => {
     const batches: DurableBatch[] = [];

@@ -102,7 +102,7 @@ describe('audit_append_claimed', () => {
     const claim = await grant();
     const ask = (): Promise<{ idx: number }[]> =>
       sql(database.writerUrl, 'SELECT talosgate.audit_append_claimed($1, $2, $3, $4, $5, $6, $7, $8) AS idx', [
-        ...[boot, batch.firstWseq, batch.lengths, batch.bodies, batch.leaves],
+        ...[boot, batch.firstWseq, batch.ends, batch.bodies, batch.leaves],
         ...[claim.approvalId, claim.binding, claim.requester],
       ]);
     const first = await ask();

@@ -16,7 +16,7 @@ beforeAll(async () => {
   const boot = '00000000-0000-7000-8000-000000000001';
   await admin.query('SELECT talosgate.audit_boot_open($1, $2)', [boot, 'test']);
   await admin.query(
-    `SELECT talosgate.audit_append($1, 1, ARRAY[length(body)], '\\x00'::bytea || body, sha256('\\x00'::bytea || body))
+    `SELECT talosgate.audit_append($1, 1, ARRAY[length(body) + 1], '\\x00'::bytea || body, sha256('\\x00'::bytea || body))
      FROM (SELECT convert_to('{"bootId":"00000000-0000-7000-8000-000000000001","kind":"boot.open","mono":"1",
        "time":"2026-01-01T00:00:00.000Z","v":"1","wseq":"1"}', 'UTF8') AS body) AS b`,
     [boot],

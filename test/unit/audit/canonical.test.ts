@@ -124,11 +124,11 @@ describe('buildBatch', () => {
     ];
     const batch = buildBatch(encoded, 9);
     let offset = 0;
-    for (const [index, length] of batch.lengths.entries()) {
-      const bytes = batch.bodies.subarray(offset + 1, offset + 1 + length);
+    for (const [index, end] of batch.ends.entries()) {
+      const bytes = batch.bodies.subarray(offset + 1, end);
       expect(bytes.toString()).toBe(finishBody(encoded[index] ?? '', 9 + index));
       expect(batch.leaves.subarray(32 * index, 32 * index + 32)).toEqual(leafHash(bytes));
-      offset += length + 1;
+      offset = end;
     }
     expect(offset).toBe(batch.bodies.length);
   });

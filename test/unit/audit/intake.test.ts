@@ -30,6 +30,7 @@ function groupOf(records: readonly AuditRecord[], more: Partial<Group> = {}): Gr
     claim: undefined,
     bytes,
     lane: 'awaited',
+    patient: false,
     state: 'waiting',
     alone: false,
     settle: () => undefined,
@@ -50,6 +51,19 @@ describe('Intake', () => {
     expect(intake.take()).toEqual([third]);
     expect(intake.take()).toEqual([]);
     expect([intake.records, intake.bytes]).toEqual([0, 0]);
+  });
+
+  test('is patient while it holds nothing but patient groups', () => {
+    const intake = new Intake(limits);
+    expect(intake.patient).toBe(false);
+    fill(intake, [group({ lane: 'unawaited', patient: true }, 2)]);
+    expect(intake.patient).toBe(true);
+    fill(intake, [group()]);
+    expect(intake.patient).toBe(false);
+    const taken = intake.take();
+    expect([taken.length, intake.patient]).toEqual([2, false]);
+    intake.putBack(taken.slice(0, 1));
+    expect(intake.patient).toBe(true);
   });
 
   test.each<Partial<Group>>([{ claim }, { alone: true }])('gives a group with %j a batch of its own', more => {
