@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import { hearChanges } from './approvals/hear.ts';
 import { endLostGrant } from './approvals/lost.ts';
 import { createApprovalStore } from './approvals/store.ts';
 import { openAuditLog } from './audit/log.ts';
@@ -133,7 +134,13 @@ async function assemble(
   });
   closers.push(() => identity.close());
 
-  const approvals = createApprovalStore({ database: writer, clock, record, settings: config.approvals });
+  const approvals = createApprovalStore({
+    database: writer,
+    clock,
+    record,
+    settings: config.approvals,
+    hear: onChange => hearChanges({ url: database.url, connectTimeoutMs: database.connect_timeout }, onChange),
+  });
   closers.push(() => approvals.close());
   const reaper = startReaper({ pool: writer, audit, log, onUnknown: endLostGrant(approvals) });
   closers.push(() => reaper.close());

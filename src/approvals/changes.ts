@@ -6,8 +6,8 @@ import { callFunction } from './database.ts';
 import { parseState } from './rows.ts';
 import * as sql from './statements.ts';
 
-/** Longest time from a change on another replica until a waiter here knows, in milliseconds. */
-const pollMs = 400;
+/** Longest time until a waiter here knows of a change on another replica that was not heard of, in milliseconds. */
+const pollMs = 1_000;
 
 interface Waiter {
   readonly id: string;
@@ -17,7 +17,7 @@ interface Waiter {
 
 /**
  * Tells waiters when an approval has left a state. One query a tick serves all waiters of the process; a change made in
- * this process is looked at once. Has no timer while nobody waits.
+ * this process, or heard of (`hear.ts`), is looked at once. Has no timer while nobody waits.
  */
 export class ApprovalChanges {
   readonly #database: Queryable;

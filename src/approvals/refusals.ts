@@ -24,9 +24,24 @@ export function refusalError(reason: ApprovalRefusal, id: string, approval: Appr
       return new GateError('conflict', `${id} is ${stateOf(approval)}, nothing runs on it`);
     case 'other-binding':
       return new GateError('conflict', `${id} is for another request; the request has to be asked for by itself`);
+    case 'too-early':
+      return new GateError('conflict', `${id} may be used ${fromWhen(approval)}; run the same again then`);
+    case 'reason-needed':
+      return new GateError('conflict', `a decision on ${id} needs a reason; say why with --reason`);
+    case 'signature-needed':
+      return new GateError(
+        'conflict',
+        `a decision on ${id} has to be signed; decide with talosgate approvals, logged in with a client certificate`,
+      );
+    case 'bad-signature':
+      return new GateError('denied', `the signature of the decision on ${id} is not that of your client certificate`);
     case 'not-lapsed':
       return new GateError('conflict', `${id} has not lapsed yet`);
   }
+}
+
+function fromWhen(approval: Approval | undefined): string {
+  return approval?.notBefore === undefined ? 'later' : `from ${new Date(approval.notBefore).toISOString()} on`;
 }
 
 function stateOf(approval: Approval | undefined): string {

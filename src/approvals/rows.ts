@@ -1,5 +1,12 @@
-import { type Approval, type ApprovalState, type ApprovalVote, approvalStates } from '../core/approval.ts';
+import {
+  type Approval,
+  type ApprovalState,
+  type ApprovalVote,
+  approvalStates,
+  type VoteSignature,
+} from '../core/approval.ts';
 import { GateError } from '../core/gate-error.ts';
+import { type Notice, noticeKinds } from '../core/notice.ts';
 
 /**
  * Reads an approval as `talosgate.approval_json` wrote it. Throws GateError `internal` when it is not one: the database
@@ -29,13 +36,31 @@ export function parseApproval(json: unknown): Approval {
         })),
       denials: number(quorum['denials']),
     },
+    decisionReason: row['decisionReason'] === true,
+    signedDecisions: row['signedDecisions'] === true,
     createdAt: number(row['createdAt']),
+    notBefore: row['notBefore'] === null ? undefined : number(row['notBefore']),
     expiresAt: number(row['expiresAt']),
     claimWindowMs: number(row['claimWindowMs']),
+    sessionMs: row['sessionMs'] === null ? undefined : number(row['sessionMs']),
     votes: list(row['votes']).map(parseVote),
     claimedBy: row['claimedBy'] === null ? undefined : text(row['claimedBy']),
     endedAt: row['endedAt'] === null ? undefined : number(row['endedAt']),
     endReason: text(row['endReason']),
+    endedBy: text(row['endedBy']),
+  };
+}
+
+/** Reads an event as `talosgate.approval_events` wrote it; throws as `parseApproval` does. */
+export function parseNotice(json: unknown): Notice {
+  const row = object(json);
+  return {
+    position: text(row['position']),
+    id: text(row['id']),
+    kind: oneOf(noticeKinds, row['kind']),
+    at: number(row['at']),
+    details: object(row['details']),
+    approval: parseApproval(row['approval']),
   };
 }
 
@@ -52,7 +77,13 @@ function parseVote(json: unknown): ApprovalVote {
     verdict: oneOf(['approve', 'deny'] as const, row['verdict']),
     reason: text(row['reason']),
     at: number(row['at']),
+    ...(row['signature'] === null ? {} : { signature: parseSignature(row['signature']) }),
   };
+}
+
+function parseSignature(json: unknown): VoteSignature {
+  const row = object(json);
+  return { value: text(row['value']), publicKey: text(row['publicKey']), fingerprint: text(row['fingerprint']) };
 }
 
 function object(value: unknown): Readonly<Record<string, unknown>> {

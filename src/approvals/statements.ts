@@ -1,15 +1,15 @@
 import type { Statement } from '../db/query.ts';
 
-// One statement per function of migrations/0011_approval_functions.sql.
+// One statement per function of the migrations on approvals.
 
 export const request: Statement = {
   name: 'approval_request',
   text: `SELECT talosgate.approval_request(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, $12::jsonb, $13, $14, $15, $16) AS answer`,
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, $12::jsonb, $13, $14, $15, $16, $17::jsonb) AS answer`,
 };
 export const vote: Statement = {
   name: 'approval_vote',
-  text: 'SELECT talosgate.approval_vote($1, $2, $3::text[], $4, $5) AS answer',
+  text: 'SELECT talosgate.approval_vote($1, $2, $3::text[], $4, $5, $6::jsonb) AS answer',
 };
 export const cancel: Statement = {
   name: 'approval_cancel',
@@ -17,9 +17,12 @@ export const cancel: Statement = {
 };
 export const withdraw: Statement = {
   name: 'approval_withdraw',
-  text: 'SELECT talosgate.approval_withdraw($1, $2) AS answer',
+  text: 'SELECT talosgate.approval_withdraw($1, $2, $3) AS answer',
 };
-export const end: Statement = { name: 'approval_end', text: 'SELECT talosgate.approval_end($1, $2, $3) AS answer' };
+export const end: Statement = {
+  name: 'approval_end',
+  text: 'SELECT talosgate.approval_end($1, $2, $3, $4) AS answer',
+};
 export const get: Statement = { name: 'approval_get', text: 'SELECT talosgate.approval_get($1) AS approval' };
 export const find: Statement = { name: 'approval_find', text: 'SELECT talosgate.approval_find($1) AS approval' };
 export const list: Statement = {
@@ -29,6 +32,10 @@ export const list: Statement = {
 export const states: Statement = {
   name: 'approval_states',
   text: 'SELECT id, state FROM talosgate.approval_states($1::text[])',
+};
+export const events: Statement = {
+  name: 'approval_events',
+  text: 'SELECT event FROM talosgate.approval_events($1, $2) AS event',
 };
 export const expire: Statement = {
   name: 'approval_expire',

@@ -35,6 +35,10 @@ export const approvalRefusals = [
   'voted-already',
   'not-requester',
   'other-binding',
+  'too-early',
+  'reason-needed',
+  'signature-needed',
+  'bad-signature',
 ] as const;
 export type ApprovalRefusal = (typeof approvalRefusals)[number];
 
@@ -69,6 +73,7 @@ export function step(approval: Approval, event: ApprovalEvent): ApprovalStep {
       // The exact spelling here: the binding was made over it.
       if (event.by !== approval.requester) return refuse('not-requester');
       if (event.binding !== approval.binding) return refuse('other-binding');
+      if (approval.notBefore !== undefined && event.at < approval.notBefore) return refuse('too-early');
       return { ok: true, next: { ...approval, state: 'claimed', claimedBy: event.callId } };
     case 'end':
       return approval.state === 'claimed' ? end(approval, event.how, event.at) : refuse('not-claimed');
@@ -80,11 +85,14 @@ function vote(approval: Approval, cast: ApprovalVote): ApprovalStep {
   if (approval.state !== 'pending') return refuse('not-pending');
   if (lapsed(approval, cast.at)) return refuse('lapsed');
   if (approval.votes.some(earlier => samePerson(earlier.by, cast.by))) return refuse('voted-already');
+  if (approval.decisionReason && cast.reason.trim() === '') return refuse('reason-needed');
+  if (approval.signedDecisions && cast.signature === undefined) return refuse('signature-needed');
   const votes = [...approval.votes, cast];
   const counted = { ...approval, votes };
   if (denialsMet(approval.quorum, votes)) return end(counted, 'denied', cast.at);
   if (!quorumMet(approval.quorum, votes)) return { ok: true, next: counted };
-  return { ok: true, next: { ...counted, state: 'approved', expiresAt: cast.at + approval.claimWindowMs } };
+  const usableFrom = Math.max(cast.at, approval.notBefore ?? 0);
+  return { ok: true, next: { ...counted, state: 'approved', expiresAt: usableFrom + approval.claimWindowMs } };
 }
 
 function end(approval: Approval, state: ApprovalState, at: number): ApprovalStep {

@@ -1,15 +1,18 @@
-import type { Approval, ApprovalQuorum, ApprovalState } from '../core/approval.ts';
+import type { Approval, ApprovalQuorum, ApprovalState, RevokeGrant, VoteSignature } from '../core/approval.ts';
 import type { AuditRecord } from '../core/audit-record.ts';
 import type { Clock } from '../core/clock.ts';
 import { GateError } from '../core/gate-error.ts';
+import type { Notice, NoticeSource } from '../core/notice.ts';
 import type { Queryable, SqlValue, Statement } from '../db/query.ts';
 import { ApprovalChanges } from './changes.ts';
 import { callFunction, manyApprovals, oneApproval } from './database.ts';
+import type { Listening } from './hear.ts';
 import { isApprovalId, newApprovalId } from './id.ts';
 import { onePerson } from './quorum.ts';
 import { type ActedFrom, approvalRecord } from './records.ts';
 import { refusalError } from './refusals.ts';
-import { parseApproval } from './rows.ts';
+import { parseApproval, parseNotice } from './rows.ts';
+import { checkSignature, type GivenSignature } from './signature.ts';
 import * as sql from './statements.ts';
 import { type ApprovalEvent, type ApprovalRefusal, approvalRefusals, step } from './states.ts';
 
@@ -30,6 +33,16 @@ export interface NewApproval {
   readonly reason: string;
   /** Default: one approval by anybody who may decide, one denial ends it. */
   readonly quorum?: ApprovalQuorum | undefined;
+  /** Who decides has to say why, or to sign. */
+  readonly decisionReason?: boolean | undefined;
+  readonly signedDecisions?: boolean | undefined;
+  /** Milliseconds since the epoch before which the grant cannot be used; at most 7 days away. */
+  readonly notBefore?: number | undefined;
+  /** Shorter times than the configured ones, milliseconds. */
+  readonly pendingMs?: number | undefined;
+  readonly claimWindowMs?: number | undefined;
+  /** Longest that what runs on the grant may last, milliseconds; at most 4 h. */
+  readonly sessionMs?: number | undefined;
   readonly from?: ActedFrom | undefined;
 }
 
@@ -40,6 +53,8 @@ interface NewVote {
   readonly groups?: readonly string[] | undefined;
   readonly verdict: 'approve' | 'deny';
   readonly reason: string;
+  /** Over the statement of `decision-statement.ts`. A vote with a wrong one is refused. */
+  readonly signature?: GivenSignature | undefined;
   readonly from?: ActedFrom | undefined;
 }
 
@@ -55,7 +70,7 @@ interface ApprovalFilter {
  * lapse of time is recorded after the fact, because it gives nobody anything. All reject with GateError: `conflict`
  * (says why), `not-found`, `overloaded` (too many open requests), `audit-unavailable` (database or log away).
  */
-export interface ApprovalStore {
+export interface ApprovalStore extends NoticeSource {
   /** Gives the open request or unused grant for the same binding, or raises a request. */
   request(input: NewApproval): Promise<Approval>;
   decide(vote: NewVote): Promise<Approval>;
@@ -68,13 +83,18 @@ export interface ApprovalStore {
   cancel(id: string, by: string, why: string, from?: ActedFrom): Promise<Approval>;
   /** Takes a grant back before it is used; whether `by` may is policy's question, asked before. */
   withdraw(id: string, by: string, why: string, from?: ActedFrom): Promise<Approval>;
+  /**
+   * Stops what runs on a claimed grant, on whichever replica, within two seconds; whether `by` may is policy's question,
+   * asked before.
+   */
+  readonly revoke: RevokeGrant;
   /** What ran on a claimed grant is over. */
   end(
     id: string,
     details: { readonly how: 'ended' | 'lost' | 'revoked'; readonly why: string; readonly by?: string | undefined },
     from?: ActedFrom,
   ): Promise<Approval>;
-  /** Resolves when the approval is in another state than `since`; within half a second on any replica. */
+  /** Resolves when the approval is in another state than `since`; at once on any replica that hears, within a second else. */
   waitForChange(id: string, since: ApprovalState, signal: AbortSignal): Promise<Approval>;
   /** Moves what has lapsed and records it; says how many. For a timer. */
   expire(): Promise<number>;
@@ -85,6 +105,8 @@ export interface ApprovalStore {
 export interface ApprovalStoreOptions {
   readonly database: Queryable;
   readonly clock: Clock;
+  /** Where changes made by other replicas are heard of; without it they are noticed within a second. */
+  readonly hear?: ((onChange: () => void) => Listening) | undefined;
   /** Resolves when the record is durable. */
   readonly record: (record: AuditRecord) => Promise<void>;
   /** Times in milliseconds. */
@@ -98,6 +120,7 @@ const idAttempts = 8;
 export function createApprovalStore(options: ApprovalStoreOptions): ApprovalStore {
   const { database, clock, record, settings } = options;
   const changes = new ApprovalChanges(database);
+  const listening = options.hear?.(() => changes.wake());
 
   const get = async (id: string): Promise<Approval | undefined> =>
     isApprovalId(id) ? await oneApproval(database, sql.get, [id]) : undefined;
@@ -155,6 +178,28 @@ export function createApprovalStore(options: ApprovalStoreOptions): ApprovalStor
     throw refusalError(refusalOf(outcome), id, approval);
   };
 
+  /** Verifies the signature that came with a vote. One that is wrong leaves a record, like every refused vote. */
+  const signatureOf = async (vote: NewVote): Promise<VoteSignature | undefined> => {
+    if (vote.signature === undefined) return undefined;
+    const { id, by, verdict, reason, groups = [], from } = vote;
+    const approval = await get(id);
+    if (approval === undefined) throw refusalError('not-found', id, undefined);
+    const signed = checkSignature({ approval: id, binding: approval.binding, verdict, reason }, vote.signature);
+    if (signed !== undefined) return signed;
+    const details = { verdict, reason, outcome: 'refused: bad-signature' };
+    await record(approvalRecord('approval.decided', approval, by, details, { groups, ...from }));
+    throw refusalError('bad-signature', id, approval);
+  };
+
+  const end: ApprovalStore['end'] = (id, { how, why, by }, from) =>
+    change(
+      id,
+      at => ({ kind: 'end', how, at }),
+      (approval, details) => approvalRecord('approval.ended', approval, by, { event: how, why, ...details }, from),
+      sql.end,
+      [id, how, cut(why), by ?? ''],
+    );
+
   return {
     find,
     get,
@@ -169,16 +214,23 @@ export function createApprovalStore(options: ApprovalStoreOptions): ApprovalStor
       }
       throw new GateError('internal', 'no free approval id was found; try again');
     },
-    decide: vote => {
+    decide: async vote => {
       const reason = cut(vote.reason);
       const { id, by, groups = [], verdict } = vote;
+      const signature = await signatureOf({ ...vote, reason });
       return change(
         id,
-        at => ({ kind: 'vote', vote: { by, groups, verdict, reason, at } }),
+        at => ({ kind: 'vote', vote: { by, groups, verdict, reason, at, signature } }),
         (approval, details) =>
-          approvalRecord('approval.decided', approval, by, { verdict, reason, ...details }, { groups, ...vote.from }),
+          approvalRecord(
+            'approval.decided',
+            approval,
+            by,
+            { verdict, reason, ...signatureDetails(signature), ...details },
+            { groups, ...vote.from },
+          ),
         sql.vote,
-        [id, by, groups, verdict, reason],
+        [id, by, groups, verdict, reason, signature === undefined ? null : JSON.stringify(signature)],
       );
     },
     list: ({ state, requester, limit = 50 }) =>
@@ -199,16 +251,14 @@ export function createApprovalStore(options: ApprovalStoreOptions): ApprovalStor
         (approval, details) =>
           approvalRecord('approval.ended', approval, by, { event: 'withdraw', why, ...details }, from),
         sql.withdraw,
-        [id, cut(why)],
+        [id, cut(why), by],
       ),
-    end: (id, { how, why, by }, from) =>
-      change(
-        id,
-        at => ({ kind: 'end', how, at }),
-        (approval, details) => approvalRecord('approval.ended', approval, by, { event: how, why, ...details }, from),
-        sql.end,
-        [id, how, cut(why)],
-      ),
+    revoke: (id, by, why, from) => end(id, { how: 'revoked', why, by }, from),
+    end,
+    noticesAfter: async (position, limit): Promise<readonly Notice[]> => {
+      const rows = await callFunction<{ event: unknown }>(database, sql.events, [position, limit]);
+      return rows.map(row => parseNotice(row.event));
+    },
     waitForChange: async (id, since, signal) => {
       await changes.leaves(id, since, signal);
       const approval = await get(id);
@@ -220,8 +270,18 @@ export function createApprovalStore(options: ApprovalStoreOptions): ApprovalStor
       await recordLapsed(lapsed);
       return lapsed.length;
     },
-    close: () => changes.close(),
+    close: async () => {
+      await listening?.close();
+      await changes.close();
+    },
   };
+}
+
+/** Enough to check the signature again from the record alone. */
+function signatureDetails(signature: VoteSignature | undefined): NonNullable<AuditRecord['details']> {
+  if (signature === undefined) return {};
+  const { value, publicKey, fingerprint } = signature;
+  return { signature: value, signatureKey: publicKey, signatureFingerprint: fingerprint };
 }
 
 interface Answer {
@@ -247,6 +307,7 @@ async function ask(database: Queryable, statement: Statement, params: readonly S
 
 function requestParams(input: NewApproval, id: string, settings: ApprovalStoreOptions['settings']): SqlValue[] {
   const { approvals, denials } = input.quorum ?? onePerson;
+  const { notBefore, sessionMs, decisionReason, signedDecisions } = input;
   const needs = approvals.map(({ group, count }) => ({ group: group ?? null, count }));
   return [
     id,
@@ -262,9 +323,10 @@ function requestParams(input: NewApproval, id: string, settings: ApprovalStoreOp
     input.reason,
     JSON.stringify(needs),
     denials,
-    settings.pending,
-    settings.claim_window,
+    Math.min(settings.pending, input.pendingMs ?? Infinity),
+    Math.min(settings.claim_window, input.claimWindowMs ?? Infinity),
     settings.max_open,
+    JSON.stringify({ notBefore, sessionMs, decisionReason, signedDecisions }),
   ];
 }
 

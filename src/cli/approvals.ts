@@ -1,28 +1,13 @@
 import type { Command } from 'commander';
-import { GateError } from '../core/gate-error.ts';
+import { verifies } from '../approvals/signature.ts';
+import type { ApprovalView } from './approval-view.ts';
 import { type ClientOptions, callApi, clientSettings } from './client.ts';
 import { withClientOptions } from './client-options.ts';
 import type { CliContext } from './context.ts';
+import { decisionCommands } from './decisions.ts';
 import { type Output, safeText, table } from './output.ts';
 
-interface ApprovalView {
-  readonly id: string;
-  readonly state: string;
-  readonly requester: string;
-  readonly cluster: string;
-  readonly node: string;
-  readonly method: string;
-  readonly action: string;
-  readonly resource: string;
-  readonly binding: string;
-  readonly summary: Readonly<Record<string, unknown>>;
-  readonly reason: string;
-  readonly created: string;
-  readonly expires: string;
-  readonly votes: readonly { by: string; verdict: string; reason: string; at: string }[];
-}
-
-/** `talosgate approvals list|show|approve|deny`: the second person's side of a gated call. */
+/** `talosgate approvals …`: the second person's side of a gated call. */
 export function approvalCommands(parent: Command, { output, env }: CliContext): void {
   const approvals = parent.command('approvals').description('see and decide requests for approval');
   withClientOptions(approvals.command('list').description('requests, newest first'))
@@ -59,31 +44,7 @@ export function approvalCommands(parent: Command, { output, env }: CliContext): 
       const answer = await callApi(clientSettings(options, env), 'GET', `/api/v1/approvals/${encodeURIComponent(id)}`);
       show(answer as ApprovalView, options.output, output);
     });
-  decision(approvals, 'approve', 'agree to a request of somebody else', output, env);
-  decision(approvals, 'deny', 'refuse a request of somebody else', output, env);
-}
-
-function decision(
-  parent: Command,
-  verdict: 'approve' | 'deny',
-  text: string,
-  output: Output,
-  env: NodeJS.ProcessEnv,
-): void {
-  withClientOptions(parent.command(`${verdict} <id>`).description(text))
-    .option('-m, --reason <text>', 'why; the requester and the audit log see it', '')
-    .action(async (id: string, options: ClientOptions & { reason: string }) => {
-      if (verdict === 'deny' && options.reason === '') {
-        throw new GateError('bad-request', 'say why with --reason, so that the requester knows what to change');
-      }
-      const path = `/api/v1/approvals/${encodeURIComponent(id)}/decision`;
-      const answer = (await callApi(clientSettings(options, env), 'POST', path, {
-        verdict,
-        reason: options.reason,
-      })) as ApprovalView;
-      const { id: decided, state, requester, node, action, resource } = answer;
-      output.out(safeText(`${decided} is ${state}: ${requester} on ${node}, ${action} ${resource}`));
-    });
+  decisionCommands(approvals, { output, env });
 }
 
 function show(approval: ApprovalView, format: string, output: Output): void {
@@ -106,7 +67,10 @@ function show(approval: ApprovalView, format: string, output: Output): void {
     ['binding', approval.binding],
     ['created', approval.created],
     ['expires', approval.expires],
-    ...approval.votes.map(vote => [`vote ${vote.verdict}`, `${vote.by} at ${vote.at} ${safeText(vote.reason)}`]),
+    ...(approval.notBefore === undefined ? [] : [['not before', approval.notBefore]]),
+    ['needs', needsOf(approval)],
+    ...approval.votes.map(vote => [`vote ${vote.verdict}`, voteOf(approval, vote)]),
+    ...(approval.ended === undefined ? [] : [['ended', endOf(approval)]]),
   ];
   output.out(safeText(approval.id));
   for (const line of table(
@@ -114,4 +78,24 @@ function show(approval: ApprovalView, format: string, output: Output): void {
     rows.map(([name, value]) => [`  ${name ?? ''}`, value ?? '']),
   ).slice(1))
     output.out(line);
+}
+
+/** `1 of platform-leads, 1 of security; 1 denial ends it`. */
+function needsOf({ needs, denials }: ApprovalView): string {
+  const people = needs.map(({ group, people: count }) => `${count} of ${group ?? 'those who may decide'}`);
+  return `${people.join(', ')}; ${denials} denial${denials === 1 ? '' : 's'} end${denials === 1 ? 's' : ''} it`;
+}
+
+/** Says of a signature only what was checked here, from what the answer itself holds. */
+function voteOf({ id, binding }: ApprovalView, vote: ApprovalView['votes'][number]): string {
+  const { by, at, reason, verdict, signature } = vote;
+  const said = `${by} at ${at} ${safeText(reason)}`.trimEnd();
+  if (signature === undefined) return `${said} (not signed)`;
+  const good = verifies({ approval: id, binding, verdict, reason }, signature);
+  return good ? `${said} (signed, key ${signature.fingerprint.slice(0, 16)})` : `${said} (WRONG SIGNATURE)`;
+}
+
+function endOf({ ended, endedBy, endReason }: ApprovalView): string {
+  const by = endedBy === undefined ? '' : ` by ${endedBy}`;
+  return `${ended ?? ''}${by}${endReason === undefined ? '' : `: ${endReason}`}`;
 }

@@ -18,6 +18,7 @@ export const denyReasons = [
   'approval-required',
   'unpinned-image',
   'unsupported',
+  'node-unreachable',
   'policy-error',
   'audit-unavailable',
   'overloaded',

@@ -19,6 +19,11 @@ export type Proof =
       readonly fingerprint: string;
     };
 
+/** How requests and votes name a caller. A machine and a person may share an id; what is of the one is not of the other. */
+export function callerName(principal: Pick<Principal, 'id' | 'kind'>): string {
+  return principal.kind === 'machine' ? `machine:${principal.id}` : principal.id;
+}
+
 /** Who calls, after proof. */
 export interface Principal {
   /** Stable name that policy, approvals and audit use: `alice@example.com`, `ci-deploy`. */

@@ -14,6 +14,8 @@ export interface ConnectionSettings {
   readonly queryTimeoutMs?: number | undefined;
   /** Run-time parameters for every session, such as `-c lock_timeout=1000`. */
   readonly options?: string | undefined;
+  /** Called for each NOTIFY on a channel that the session listens to. */
+  readonly onNotification?: (() => void) | undefined;
 }
 
 /** One connection of its own, outside any pool: for session locks and for the log's single writer. */
@@ -34,6 +36,7 @@ export async function openSession(settings: ConnectionSettings): Promise<Session
   // A lost connection shows in `lost` and in the statement under way; without a listener it would end the process.
   client.on('error', () => lost.abort());
   client.on('end', () => lost.abort());
+  if (settings.onNotification !== undefined) client.on('notification', settings.onNotification);
   try {
     await client.connect();
   } catch (thrown) {

@@ -6,7 +6,7 @@ import type { NewApproval } from '../approvals/store.ts';
 import type { Approval, ApprovalVote } from '../core/approval.ts';
 import { GateError } from '../core/gate-error.ts';
 import { encodeFrame } from '../core/grpc-frame.ts';
-import type { Principal } from '../core/principal.ts';
+import { callerName } from '../core/principal.ts';
 import { actedFrom } from './call-records.ts';
 import { endOf, type RunningCall } from './calls.ts';
 import { decideTarget, principalOf, questionFor } from './decide-legs.ts';
@@ -131,13 +131,8 @@ async function checkGrant(
   return { ok: true, value: { ...leg, decision: passed, grant: approval } };
 }
 
-/** A machine and a person may share an id; a grant of the one is none of the other. */
-function requesterOf(principal: Principal): string {
-  return principal.kind === 'machine' ? `machine:${principal.id}` : principal.id;
-}
-
 function requestFor(call: RunningCall, admitted: Admitted, leg: Leg): Omit<NewApproval, 'reason'> {
-  const requester = requesterOf(principalOf(call));
+  const requester = callerName(principalOf(call));
   const { facts, method } = admitted;
   const { cluster, node } = leg.target;
   return {

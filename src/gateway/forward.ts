@@ -14,6 +14,7 @@ import { denialText } from './decide-legs.ts';
 import { statusOf } from './grpc-status.ts';
 import type { Leg } from './leg.ts';
 import { refuse } from './respond.ts';
+import type { SessionLimits } from './session-limits.ts';
 import { watchShell } from './shell-session.ts';
 import type { Admitted, CallStages, Granted } from './stages.ts';
 
@@ -55,7 +56,7 @@ async function forwardOne(
     }
   }
   const guard = createStreamGuard(method);
-  const session = method.risk === 'shell' ? watchShell(call, stages.approvals.limits, guard) : undefined;
+  const session = method.risk === 'shell' ? watchShell(call, limitsOf(leg, stages), guard) : undefined;
   const first = encodeFrame(facts.canonical);
   const write = outcomeWriter(call, admitted, stages);
   const held = facts.risk !== 'read';
@@ -140,6 +141,12 @@ function headersFor(
   });
 }
 
+/** A rule may allow a shell less time than the configuration does. */
+function limitsOf(leg: Leg, stages: CallStages): SessionLimits {
+  const { limits } = stages.approvals;
+  return { ...limits, sessionMs: Math.min(limits.sessionMs, leg.grant?.sessionMs ?? limits.sessionMs) };
+}
+
 type WriteOutcome = (leg: Leg, result: RelayResult, details?: AuditRecord['details']) => Promise<void>;
 
 /** Writes each leg's outcome once. The promise resolves when it is durable, or after two seconds in any case. */
@@ -163,7 +170,8 @@ function outcomeWriter(call: RunningCall, admitted: Admitted, stages: CallStages
 export function endGrant(grant: Approval, call: RunningCall, result: RelayResult, stages: CallStages): void {
   const why = `${result.endCause}: ${grpcCodeName(result.status.code)}`;
   stages.approvals.store.end(grant.id, { how: 'ended', why }, actedFrom(call)).catch((thrown: unknown) => {
-    stages.report(thrown, call.id);
+    // Revoked or lost before: its end is on record already.
+    if (GateError.from(thrown).code !== 'conflict') stages.report(thrown, call.id);
   });
 }
 

@@ -8,6 +8,7 @@ import { actedFrom, denyRecord, intentRecord, outcomeRecord } from './call-recor
 import { endOf, type RunningCall } from './calls.ts';
 import { decideLegs, denialOf, denialText } from './decide-legs.ts';
 import { endGrant, forward } from './forward.ts';
+import { reachNodes, watchGrants } from './grants.ts';
 import { statusOf } from './grpc-status.ts';
 import { refuseShell } from './held-debug.ts';
 import type { Leg } from './leg.ts';
@@ -22,6 +23,7 @@ import type { CallStages, Refusal } from './stages.ts';
  */
 export async function handleCall(incoming: IncomingCall, stages: CallStages): Promise<void> {
   const call = stages.calls.begin(incoming);
+  let unwatch = (): void => undefined;
   try {
     const admitted = await admit(call, stages);
     if (!admitted.ok) {
@@ -44,13 +46,20 @@ export async function handleCall(incoming: IncomingCall, stages: CallStages): Pr
       await refuseCall(call, crowded, stages);
       return;
     }
+    const unreachable = await reachNodes(call, granted.value.legs, stages);
+    if (unreachable !== undefined) {
+      await refuseCall(call, unreachable, stages);
+      return;
+    }
     const legs = await chooseRoles(call, admitted.value, granted.value.legs, stages);
     await recordIntents(call, legs, stages);
+    unwatch = watchGrants(call, legs, stages);
     const status = await forward(call, admitted.value, { ...granted.value, legs }, stages);
     observe(call, 'allow', undefined, status.code, stages);
   } catch (thrown) {
     failCall(call, thrown, stages);
   } finally {
+    unwatch();
     stages.calls.end(call);
   }
 }

@@ -5,6 +5,7 @@ import type { Decide, Decision, PolicyQuestion } from '../core/decision.ts';
 import { GateError } from '../core/gate-error.ts';
 import type { Risk } from '../core/method.ts';
 import type { Principal } from '../core/principal.ts';
+import type { ActedThere } from './dependencies.ts';
 import { peerOf } from './peer.ts';
 
 /** What an action-guarded route is about, beyond the action itself. Anything left out is `-`. */
@@ -186,6 +187,12 @@ function describe(request: FastifyRequest): Pick<AuditRecord, 'method' | 'peerAd
 export function whereFrom(request: FastifyRequest): Pick<AuditRecord, 'peerAddress' | 'peerPort' | 'userAgent'> {
   const { address, port } = peerOf(request.raw);
   return { peerAddress: address, peerPort: port, userAgent: request.headers['user-agent']?.slice(0, 256) };
+}
+
+/** Who makes a request and from where, for records about what it does. */
+export function actedThere(request: FastifyRequest): ActedThere {
+  const { kind, groups, proofs } = principalOf(request);
+  return { ...whereFrom(request), principalKind: kind, groups, proofs };
 }
 
 function headerCount(request: FastifyRequest, name: string): number {

@@ -25,9 +25,22 @@ export interface ApprovalDesk {
     groups: readonly string[];
     verdict: 'approve' | 'deny';
     reason: string;
-    from: Pick<AuditRecord, 'principalKind' | 'groups' | 'proofs' | 'peerAddress' | 'peerPort' | 'userAgent'>;
+    signature: { readonly value: string; readonly certificate: Uint8Array | undefined } | undefined;
+    from: ActedThere;
   }): Promise<Approval>;
+  /** The requester takes it back. */
+  cancel(id: string, by: string, why: string, from: ActedThere): Promise<Approval>;
+  /** Somebody who may decide takes an unused grant back. */
+  withdraw(id: string, by: string, why: string, from: ActedThere): Promise<Approval>;
+  /** Somebody who may decide ends what runs on a grant. */
+  revoke(id: string, by: string, why: string, from: ActedThere): Promise<Approval>;
 }
+
+/** Who acted and from where, for the records. */
+export type ActedThere = Pick<
+  AuditRecord,
+  'principalKind' | 'groups' | 'proofs' | 'peerAddress' | 'peerPort' | 'userAgent'
+>;
 
 /** Everything the web door needs, handed in by `app.ts`. */
 export interface HttpDependencies {

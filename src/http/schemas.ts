@@ -35,8 +35,29 @@ export const approvalSchema = Type.Object(
     expires: Type.String({
       description: 'RFC 3339. While pending: when it lapses; approved: until when it must be used.',
     }),
+    notBefore: Type.Optional(Type.String({ description: 'RFC 3339. The grant cannot be used before.' })),
+    ended: Type.Optional(Type.String({ description: 'RFC 3339.' })),
+    endedBy: Type.Optional(Type.String({ description: 'Who denied it, took it back or stopped what ran on it.' })),
+    endReason: Type.Optional(Type.String()),
+    needs: Type.Array(Type.Object({ group: Type.Optional(Type.String()), people: Type.Integer() }), {
+      description: 'Whose agreement it needs; no group means anybody who may decide.',
+    }),
+    denials: Type.Integer({ description: 'How many denials end it.' }),
+    decisionReason: Type.Boolean({ description: 'Whoever decides has to say why.' }),
+    signedDecisions: Type.Boolean({ description: 'Only decisions signed with a client certificate count.' }),
     votes: Type.Array(
-      Type.Object({ by: Type.String(), verdict: Type.String(), reason: Type.String(), at: Type.String() }),
+      Type.Object({
+        by: Type.String(),
+        verdict: Type.String(),
+        reason: Type.String(),
+        at: Type.String(),
+        signature: Type.Optional(
+          Type.Object(
+            { value: Type.String(), publicKey: Type.String(), fingerprint: Type.String() },
+            { description: 'Of the voter, over approval, binding, verdict and reason; base64, SPKI base64, hex.' },
+          ),
+        ),
+      }),
     ),
   },
   { $id: 'Approval' },

@@ -8,9 +8,11 @@ import { guardRoutes } from './access.ts';
 import type { HttpDependencies } from './dependencies.ts';
 import { rememberPeer } from './peer.ts';
 import { toProblem } from './problem.ts';
+import { approvalPage } from './routes/approval-page.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { auditExportRoutes } from './routes/audit-export.ts';
+import { decisionRoutes } from './routes/decisions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { policyRoutes } from './routes/policy.ts';
 import { problemSchema } from './schemas.ts';
@@ -99,6 +101,8 @@ export async function createHttpServer(
   auditRoutes(server, dependencies);
   auditExportRoutes(server, dependencies);
   approvalRoutes(server, dependencies);
+  decisionRoutes(server, dependencies);
+  approvalPage(server);
   server.get('/openapi.json', { config: { access: { kind: 'public' } }, schema: { hide: true } }, () =>
     server.swagger(),
   );

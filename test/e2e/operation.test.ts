@@ -2,21 +2,17 @@
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type App, createApp } from '../../src/app.ts';
-import { DemoClient } from '../../src/cli/demo/check-client.ts';
-import { systemClock } from '../../src/core/clock.ts';
 import { followLogs, paths, reboot, version, worker } from '../support/calls.ts';
 import { DebugSession, type DebugSpec, debugSpec, pullImage } from '../support/debug-session.ts';
 import { vote } from '../support/http.ts';
 import { expectStatus } from '../support/refusal.ts';
+import { type Replica, startReplica } from '../support/replica.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 
 let stack: Stack;
-let other: App;
-let bobThere: DemoClient;
+let other: Replica;
 let image: string;
 beforeAll(async () => {
   stack = await startStack({
@@ -24,18 +20,10 @@ beforeAll(async () => {
       raw['approvals'] = { reason_required: false, max_open: 100 };
     },
   });
-  const log = pino({ level: 'silent' });
-  other = await createApp({ config: stack.config, version: '0.0.0-test', clock: systemClock, log });
-  const leaf = stack.secrets.pki.users.get('bob@example.com');
-  bobThere = new DemoClient(`127.0.0.1:${other.grpc.port}`, {
-    ca: Buffer.from(stack.secrets.pki.clientCa.certificate),
-    certificate: Buffer.from(leaf?.certificate ?? ''),
-    key: Buffer.from(leaf?.key ?? ''),
-  });
+  other = await startReplica(stack);
   image = await pullImage(stack.as('bob'));
 });
 afterAll(async () => {
-  bobThere.close();
   await other.close();
   await stack.close();
 });
@@ -44,17 +32,13 @@ beforeEach(() => {
 });
 
 const runs = (): number => stack.seen().filter(call => call.path === paths.containerRun).length;
-const carolThere = (): ReturnType<Stack['api']> => ({
-  ...stack.api('carol'),
-  server: `https://127.0.0.1:${other.http.port}`,
-});
 
 describe('two replicas', () => {
   test('let one approve what waits at the other, within a second', async () => {
     const session = new DebugSession(stack.as('bob'), debugSpec(image));
     const id = await session.requestId();
     const voted = performance.now();
-    expect(await vote(carolThere(), id)).toBe('approved');
+    expect(await vote(other.api('carol'), id)).toBe('approved');
     await session.shows('approved by carol@example.com');
     expect(performance.now() - voted).toBeLessThan(2_000);
     await session.shows('# ');
@@ -64,13 +48,13 @@ describe('two replicas', () => {
 
   test('use a grant once between them', async () => {
     const spec: DebugSpec = debugSpec(image, { tty: false, args: ['/bin/sh'] });
-    const asking = new DebugSession(bobThere, spec);
+    const asking = new DebugSession(other.as('bob'), spec);
     await asking.ends();
     const id = await asking.requestId();
     expect(await vote(stack.api('carol'), id)).toBe('approved');
     const tries = Array.from(
       { length: 8 },
-      (_, at) => new DebugSession(at % 2 === 0 ? stack.as('bob') : bobThere, spec),
+      (_, at) => new DebugSession(at % 2 === 0 ? stack.as('bob') : other.as('bob'), spec),
     );
     await until(() => tries.filter(session => session.status !== undefined).length >= 7);
     await sleep(200);
@@ -83,7 +67,9 @@ describe('two replicas', () => {
   test('write one log without gaps', async () => {
     const watch = await stack.watch();
     await Promise.all(
-      Array.from({ length: 40 }, (_, at) => version(at % 2 === 0 ? stack.as('bob') : bobThere, { node: worker })),
+      Array.from({ length: 40 }, (_, at) =>
+        version(at % 2 === 0 ? stack.as('bob') : other.as('bob'), { node: worker }),
+      ),
     );
     await until(async () => (await watch.records()).filter(({ kind }) => kind === 'call.outcome').length >= 40);
     const entries = await watch.entries();
@@ -99,20 +85,20 @@ describe('a policy file that changes', () => {
   test('is in force within a second on every replica, for new calls; those that run go on', async () => {
     const before = await readFile(file(), 'utf8');
     let lines = 0;
-    const following = followLogs(bobThere, { node: worker }, replies => {
+    const following = followLogs(other.as('bob'), { node: worker }, replies => {
       lines = replies.length;
       return lines > 60;
     });
     await until(() => lines > 2);
     const saved = performance.now();
     await appendFile(file(), 'p, user:bob@example.com, *, *, area:node, **, deny\n');
-    for (const client of [stack.as('bob'), bobThere]) {
+    for (const client of [stack.as('bob'), other.as('bob')]) {
       await until(async () => (await version(client)).code === 7, undefined, 3_000);
     }
     expect(performance.now() - saved).toBeLessThan(2_500);
     expectStatus(await reboot(stack.as('bob')), 'PERMISSION_DENIED', /denied by the rule at policies\/policy\.csv:\d+/);
     await writeFile(file(), before);
-    await until(async () => (await version(bobThere)).code === 0, undefined, 3_000);
+    await until(async () => (await version(other.as('bob'))).code === 0, undefined, 3_000);
     expect((await following).code).toBe(0);
   });
 });

@@ -18,6 +18,10 @@ export function approvalOf(over: Partial<Approval> = {}): Approval {
     summary: {},
     reason: 'fix stuck kubelet',
     quorum: onePerson,
+    decisionReason: false,
+    signedDecisions: false,
+    notBefore: undefined,
+    sessionMs: undefined,
     createdAt: 0,
     expiresAt: 3_600_000,
     claimWindowMs: 1_800_000,
@@ -25,6 +29,7 @@ export function approvalOf(over: Partial<Approval> = {}): Approval {
     claimedBy: undefined,
     endedAt: undefined,
     endReason: '',
+    endedBy: '',
     ...over,
   };
 }

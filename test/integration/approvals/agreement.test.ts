@@ -109,7 +109,7 @@ test('the database takes and refuses the same events as step, with the same name
         reached.add(expected.state);
       }
     }),
-    { numRuns: 100, examples: endings.map(moves => [onePerson, moves]) },
+    { numRuns: 100, examples: endings.map((moves): [ApprovalQuorum, Move[]] => [onePerson, moves]) },
   );
   expect(reached.size).toBe(10);
 }, 60_000);

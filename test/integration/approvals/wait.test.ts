@@ -40,7 +40,7 @@ describe('expire', () => {
 describe('waitForChange', () => {
   const never = new AbortController().signal;
 
-  test('tells within a second what another replica decided', async () => {
+  test('tells within two seconds what another replica decided, though nothing was heard', async () => {
     const { id } = await bench.store.request(newApproval({ requester }));
     const other = storeOn(bench.writer);
     const waiting = bench.store.waitForChange(id, 'pending', never);
@@ -48,7 +48,7 @@ describe('waitForChange', () => {
     const before = Date.now();
     await other.decide({ id, by: 'carol@example.com', verdict: 'approve', reason: '' });
     expect(await waiting).toMatchObject({ state: 'approved' });
-    expect(Date.now() - before).toBeLessThan(1_000);
+    expect(Date.now() - before).toBeLessThan(2_000);
   });
 
   test('tells at once what is so already, and when time runs out', async () => {

@@ -1,6 +1,10 @@
 // Approvals through the JSON API, on a whole gateway.
+import { createPrivateKey, sign } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { verifies } from '../../../src/approvals/signature.ts';
 import type { Answer, DemoClient } from '../../../src/cli/demo/check-client.ts';
+import { type DecisionStatement, decisionBytes } from '../../../src/core/decision-statement.ts';
 import { DataSchema } from '../../../src/gen/common/common_pb.js';
 import { EtcdSnapshotRequestSchema } from '../../../src/gen/machine/machine_pb.js';
 import type { AuditWatch } from '../../support/audit-watch.ts';
@@ -264,5 +268,113 @@ describe('a decision', () => {
 
   test('on what is not there is 404', async () => {
     expect((await decide('carol', 'dbg-22222', approve)).status).toBe(404);
+  });
+});
+
+describe('a signed decision', () => {
+  const fresh = async (): Promise<{ id: string; binding: string }> => {
+    // Every one of these tests ends its request, so the next call raises another.
+    const id = requestIn(await reboot(stack.as('alice'), { node: cp }));
+    return { id, binding: ((await get('carol', `/${id}`)).body as { binding: string }).binding };
+  };
+  const signedBy = (who: Person, statement: DecisionStatement): string => {
+    const key = createPrivateKey(readFileSync(stack.api(who).key ?? ''));
+    return sign(key.asymmetricKeyType === 'ed25519' ? null : 'sha256', decisionBytes(statement), key).toString(
+      'base64',
+    );
+  };
+
+  test('is kept with its key, on the request and on record, so that it can be checked later', async () => {
+    const { id: approval, binding } = await fresh();
+    const signature = signedBy('carol', { approval, binding, ...deny, verdict: 'deny' });
+    const answer = await decide('carol', approval, { ...deny, signature });
+    const { votes } = answer.body as {
+      votes: { signature: { value: string; publicKey: string; fingerprint: string } }[];
+    };
+    const kept = votes[0]?.signature;
+    expect(kept?.value).toBe(signature);
+    const records = (await watch.records()).filter(({ kind }) => kind === 'approval.decided');
+    expect(records).toHaveLength(1);
+    const { details, proofs } = records[0] ?? {};
+    expect(details).toMatchObject({ signature, signatureKey: kept?.publicKey, outcome: 'accepted' });
+    expect(proofs).toMatchObject([{ fingerprint: kept?.fingerprint }]);
+    expect(details?.['signatureFingerprint']).toBe(kept?.fingerprint);
+    expect(
+      verifies(
+        { approval, binding, verdict: 'deny', reason: deny.reason },
+        { value: signature, publicKey: kept?.publicKey ?? '' },
+      ),
+    ).toBe(true);
+  });
+
+  test('with a signature of somebody else, or over anything else, is refused and on record; the request stays open', async () => {
+    const { id: approval, binding } = await fresh();
+    const right = { approval, binding, verdict: 'approve', reason: 'ok' } as const;
+    const wrong = [
+      signedBy('bob', right),
+      signedBy('carol', { ...right, approval: 'rbt-22222' }),
+      signedBy('carol', { ...right, binding: 'a'.repeat(64) }),
+      signedBy('carol', { ...right, verdict: 'deny' }),
+      signedBy('carol', { ...right, reason: 'ok ' }),
+      Buffer.from('no signature at all').toString('base64'),
+      '!',
+    ];
+    for (const signature of wrong) {
+      const answer = await decide('carol', approval, { ...approve, signature });
+      expect(answer.body).toMatchObject({ status: 403, detail: expect.stringMatching(/signature/) as string });
+    }
+    const refusals = (await watch.records()).filter(({ kind }) => kind === 'approval.decided');
+    expect(refusals.map(({ details }) => details?.['outcome'])).toEqual(wrong.map(() => 'refused: bad-signature'));
+    expect((await get('carol', `/${approval}`)).body).toMatchObject({ state: 'pending', votes: [] });
+    const signature = signedBy('carol', right);
+    // With a token there is no certificate that the signature could be held against.
+    const token = await stack.secrets.signer.sign({ email: 'carol@example.com', seconds: 60 });
+    const byToken = { method: 'POST', body: { ...approve, signature }, token, certificate: false };
+    expect((await ask(stack.api('carol'), `${base}/${approval}/decision`, byToken)).status).toBe(403);
+    expect((await decide('carol', approval, { ...deny })).body).toMatchObject({ state: 'denied' });
+  });
+});
+
+describe('taking back', () => {
+  const end = (who: Person, id: string, what: string): Promise<HttpAnswer> =>
+    ask(stack.api(who), `${base}/${id}/${what}`, { method: 'POST', body: { reason: 'thought better of it' } });
+
+  test('one’s own request is for its requester; for others it is not there', async () => {
+    const id = requestIn(await reboot(stack.as('alice'), { node: cp }));
+    expect((await end('carol', id, 'cancel')).status).toBe(404);
+    expect((await end('alice', id, 'cancel')).body).toMatchObject({
+      state: 'cancelled',
+      endedBy: 'alice@example.com',
+      endReason: 'thought better of it',
+    });
+    expect((await end('alice', id, 'cancel')).status).toBe(409);
+  });
+
+  test('a grant is for who may decide, and ends its use', async () => {
+    const id = requestIn(await reboot(stack.as('alice'), { node: cp }));
+    expect((await end('carol', id, 'withdraw')).body).toMatchObject({ status: 409 });
+    expect((await decide('carol', id, approve)).body).toMatchObject({ state: 'approved' });
+    expect((await end('carol', id, 'revoke')).body).toMatchObject({ status: 409 });
+    expect((await end('alice', id, 'withdraw')).status).toBe(403);
+    expect((await end('carol', id, 'withdraw')).body).toMatchObject({
+      state: 'withdrawn',
+      endedBy: 'carol@example.com',
+    });
+    expect(requestIn(await reboot(stack.as('alice'), { node: cp }))).not.toBe(id);
+  });
+});
+
+describe('the page that links lead to', () => {
+  test('is the same for every id, needs no credential, and cannot run or fetch anything', async () => {
+    const pageOf = (id: string): Promise<HttpAnswer> =>
+      ask(stack.api('alice'), `/approvals/${id}`, { certificate: false });
+    const page = await pageOf('dbg-7k3f9');
+    expect(page).toMatchObject({ status: 200, headers: { 'content-type': 'text/html; charset=utf-8' } });
+    expect(page.headers['content-security-policy']).toMatch(/^default-src 'none'; style-src 'unsafe-inline'/);
+    expect(page.text).toContain('talosgate approvals show dbg-7k3f9');
+    expect(page.text).not.toMatch(/<script|<form|<img|<a |https?:/);
+    const existing = requestIn(await reboot(stack.as('alice'), { node: cp }));
+    expect((await pageOf(existing)).text.replaceAll(existing, 'X')).toBe(page.text.replaceAll('dbg-7k3f9', 'X'));
+    for (const id of ['x', '%3Cscript%3E', 'dbg-7k3f9%0a', '..%2f']) expect((await pageOf(id)).status).toBe(400);
   });
 });

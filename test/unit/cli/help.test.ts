@@ -43,6 +43,9 @@ describe('the command line', () => {
       'approvals show',
       'approvals approve',
       'approvals deny',
+      'approvals withdraw',
+      'approvals revoke',
+      'approvals cancel',
       'sim',
     ]);
   });

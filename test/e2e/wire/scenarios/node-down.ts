@@ -18,6 +18,11 @@ import {
 /** A caller is told that a node is away within so long, milliseconds. */
 const awayMs = 2000;
 
+/** A call on a grant does not use it up when its node is away: it is refused before, and leaves no intent. */
+function keepsGrant(path: string): boolean {
+  return path === '/machine.DebugService/ContainerRun';
+}
+
 export function describeNodeDown(bench: () => Bench): void {
   describe('node down: UNAVAILABLE at once, the others answer', () => {
     beforeAll(() => bench().twins.each(twin => twin.node(nodes.worker).control.kill()));
@@ -54,6 +59,10 @@ export function describeNodeDown(bench: () => Bench): void {
         for (const [name, code] of codesOf(sample, way, pair.through)) {
           const away = name === nodes.worker;
           if (away) expect(code).toBe(grpcCodes.UNAVAILABLE);
+          if (away && keepsGrant(path)) {
+            records.push(line.deny(path, name, code, 'node-unreachable'));
+            continue;
+          }
           const cause = away ? 'not-forwarded' : pair.through.left ? 'client' : 'server';
           records.push(line.intent(path, name), line.outcome(path, name, code, cause));
         }
@@ -74,13 +83,18 @@ export function describeNodeDown(bench: () => Bench): void {
       const call: Call = { sample, to: {}, as: 'carol', scenario: 'node down' };
       await bench().agree(call);
       const reply = await bench().through(call);
-      expect(reply).toMatchObject({ code: grpcCodes.UNAVAILABLE, httpStatus: 200, messages: [], trailers: [] });
+      const shell = keepsGrant(path);
+      expect(reply).toMatchObject({ code: grpcCodes.UNAVAILABLE, httpStatus: 200 });
+      // A last line and exit code 1, for a stock talosctl in a terminal.
+      expect(reply.messages).toHaveLength(shell ? 2 : 0);
+      if (!shell) expect(reply.trailers).toEqual([]);
       expect(reply.milliseconds).toBeLessThan(awayMs);
       expect(usageWordsIn(reply)).toEqual([]);
       await expectRecords(watch, [
         ...askingRecords(sample, { to: {}, targets: [nodes.cp1] }),
-        line.intent(path, nodes.cp1),
-        line.outcome(path, nodes.cp1, grpcCodes.UNAVAILABLE, 'not-forwarded'),
+        ...(shell
+          ? [line.deny(path, nodes.cp1, grpcCodes.UNAVAILABLE, 'node-unreachable')]
+          : [line.intent(path, nodes.cp1), line.outcome(path, nodes.cp1, grpcCodes.UNAVAILABLE, 'not-forwarded')]),
       ]);
     });
   });
