@@ -15,9 +15,11 @@ import type { FieldDigest } from './catalog/inspect-request.ts';
 import type { Config } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
 import { GateError } from './core/gate-error.ts';
+import type { AuditValue } from './core/method.ts';
 import { assertDatabaseFit } from './db/database-fit.ts';
 import { createPool } from './db/pool.ts';
-import { createFleet } from './fleet/fleet.ts';
+import { startDiscovery } from './fleet/discovery.ts';
+import { createFleet, type FleetChange } from './fleet/fleet.ts';
 import { createRunningCalls } from './gateway/calls.ts';
 import { handleCall } from './gateway/handle-call.ts';
 import { startListener } from './gateway/listener.ts';
@@ -29,6 +31,7 @@ import { createPolicyEngine } from './policy/engine.ts';
 import { renderExplanation } from './policy/explain.ts';
 import { refusalMessage } from './policy/refusal.ts';
 import { createChannels } from './upstream/connections.ts';
+import { listMembers } from './upstream/members.ts';
 import { createNodeVersions } from './upstream/node-versions.ts';
 
 /** A running gateway. */
@@ -167,6 +170,18 @@ async function assemble(
     onAnswer: ({ cluster, node }, answer) => log.debug({ cluster, node, ...answer }, 'version of a node'),
   });
 
+  const discovery = startDiscovery({
+    fleet,
+    clusters: config.fleet.clusters,
+    clock,
+    list: (target, signal) => listMembers(channels, target, signal),
+    record: (cluster, change, toldBy) =>
+      record({ kind: 'fleet.changed', cluster, node: toldBy, details: fleetDetails(change) }),
+    onChange: () => channels.retain(fleet.targets),
+    report: (cluster, problem, cause) => log.warn({ cluster, problem, err: cause }, 'discovery of nodes'),
+  });
+  closers.push(() => discovery.close());
+
   const calls = createRunningCalls(clock, identity);
   closers.push(() => {
     calls.close();
@@ -236,6 +251,9 @@ async function assemble(
   closers.push(() => http.close());
   const httpAt = await http.listen();
 
+  // Callers who come at once shall find the nodes; a cluster that does not answer must not keep the others waiting.
+  await Promise.race([discovery.first, new Promise(resolve => setTimeout(resolve, firstDiscoveryMs).unref())]);
+
   const { grpc } = config.listen;
   const listener = await startListener({
     address: `${grpc.host.includes(':') ? `[${grpc.host}]` : grpc.host}:${grpc.port}`,
@@ -274,6 +292,23 @@ async function assemble(
     },
     close,
   };
+}
+
+/** How long the door stays shut for the first answers about members, milliseconds. */
+const firstDiscoveryMs = 3000;
+
+/** Names, at most a hundred of each kind, and how many there are. */
+function fleetDetails(change: FleetChange): Record<string, AuditValue> {
+  return Object.fromEntries(
+    Object.entries(change).flatMap(([what, names]: [string, readonly string[]]) =>
+      names.length === 0
+        ? []
+        : [
+            [what, names.slice(0, 100)],
+            [`${what}_count`, String(names.length)],
+          ],
+    ),
+  );
 }
 
 function auditReadiness(ok: boolean): { name: string; ok: boolean; message: string } {

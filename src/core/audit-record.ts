@@ -13,6 +13,7 @@ export const auditKinds = [
   'approval.ended',
   'policy.activated',
   'policy.refused',
+  'fleet.changed',
   'audit.read',
   'audit.exported',
   'overload.summary',

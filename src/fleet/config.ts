@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { addressNotation, pathNotation, type SettingsProblem } from '../core/settings.ts';
+import { addressNotation, durationNotation, pathNotation, type SettingsProblem } from '../core/settings.ts';
 import { readNodeSpelling } from './node-names.ts';
 
 /** Cluster and node names stand in policy rules and audit filters: no blanks, no glob signs, no `-` alone. */
@@ -8,7 +8,18 @@ const plainName = {
   'x-remedy': 'use lower-case letters, digits, dots, dashes and underscores, first and last a letter or digit',
 } as const;
 
+/** What the name of a node or cluster looks like. */
+export const plainNodeName = new RegExp(plainName.pattern);
+
 const spelling = Type.String({ minLength: 1, maxLength: 255 });
+
+function labels(description: string) {
+  return Type.Record(
+    Type.String({ pattern: '^[A-Za-z0-9._/-]{1,253}$' }),
+    Type.String({ maxLength: 253, pattern: '^[A-Za-z0-9._-]*$' }),
+    { default: {}, additionalProperties: false, description },
+  );
+}
 
 export const NodeSettings = Type.Object(
   {
@@ -27,19 +38,31 @@ export const NodeSettings = Type.Object(
         description: 'Where to reach the node, when that is not its first address (or name) and port 50000.',
       }),
     ),
-    labels: Type.Record(
-      Type.String({ pattern: '^[A-Za-z0-9._/-]{1,253}$' }),
-      Type.String({ maxLength: 253, pattern: '^[A-Za-z0-9._-]*$' }),
-      {
-        default: {},
-        additionalProperties: false,
-        description: 'Labels for node selectors in rules. role: controlplane marks the control plane.',
-      },
-    ),
+    labels: labels('Labels for node selectors in rules. role: controlplane marks the control plane.'),
   },
   { additionalProperties: false },
 );
 export type NodeSettings = Type.Static<typeof NodeSettings>;
+
+const DiscoverySettings = Type.Object(
+  {
+    interval: Type.Unsafe<number>({
+      ...durationNotation,
+      default: '1m',
+      description: 'How often the cluster is asked for its members.',
+    }),
+    keep: Type.Unsafe<number>({
+      ...durationNotation,
+      default: '0s',
+      description: 'How long a member that the cluster no longer tells of can still be reached.',
+    }),
+    labels: labels('Labels of members that the configuration does not list; the cluster adds role.'),
+  },
+  {
+    additionalProperties: false,
+    description: 'Members that the cluster tells of can be reached too. Without this section, nobody is asked.',
+  },
+);
 
 export const ClusterSettings = Type.Object(
   {
@@ -58,7 +81,11 @@ export const ClusterSettings = Type.Object(
       description:
         'direct dials each node; control-plane dials the nodes with the label role: controlplane, which pass calls on.',
     }),
-    nodes: Type.Array(NodeSettings, { minItems: 1, description: 'The nodes that can be reached; no others can.' }),
+    discovery: Type.Optional(DiscoverySettings),
+    nodes: Type.Array(NodeSettings, {
+      minItems: 1,
+      description: 'The nodes that can be reached; without discovery no others can.',
+    }),
   },
   { additionalProperties: false },
 );
@@ -92,11 +119,20 @@ export function spellingsOf(
   ];
 }
 
+const leastIntervalMs = 1000;
+
 /** What the schema cannot say: one spelling for two nodes, one name for two clusters, addresses that are none. */
 export function fleetProblems(settings: FleetSettings): SettingsProblem[] {
   const problems: SettingsProblem[] = [];
   const clusters = new Set<string>();
   settings.clusters.forEach((cluster, index) => {
+    if (cluster.discovery !== undefined && cluster.discovery.interval < leastIntervalMs) {
+      problems.push({
+        path: ['clusters', index, 'discovery', 'interval'],
+        message: 'asking for members so often would be a burden to the nodes',
+        remedy: 'write 1s or more; a minute is enough for most',
+      });
+    }
     if (clusters.has(cluster.name)) {
       problems.push({
         path: ['clusters', index, 'name'],

@@ -29,8 +29,27 @@ export interface Fleet {
   resolve(ask: FleetAsk): FleetAnswer;
   /** The node that any of its spellings leads to; `asked` is `node` as given. */
   find(cluster: string, node: string): Target | undefined;
-  /** Every node once, `asked` empty, in the order of the configuration. */
+  /** Every node once, `asked` empty: the configured ones in their order, then those that clusters told of. */
   readonly targets: readonly Target[];
+  /**
+   * What it would mean that these are the nodes which a cluster told of, beside the configured ones. Nothing is different
+   * before `apply` is called. Throws GateError `bad-config` when two nodes share a spelling.
+   */
+  discover(cluster: string, nodes: readonly NodeSettings[]): FleetUpdate;
+}
+
+/** A step of the fleet that can be recorded before it is taken. */
+export interface FleetUpdate {
+  /** undefined: nothing changes. */
+  readonly change: FleetChange | undefined;
+  apply(): void;
+}
+
+/** Names of nodes that a cluster told of, and no longer told of, or told something else of than before. */
+export interface FleetChange {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
 }
 
 /** Most entries that `nodes` may have in one call. */
@@ -41,8 +60,12 @@ const apidPort = 50_000;
 
 interface Cluster {
   readonly name: string;
+  readonly settings: ClusterSettings;
+  /** Beyond the configured ones. */
+  readonly discovered: readonly NodeSettings[];
+  readonly targets: readonly Target[];
   readonly bySpelling: ReadonlyMap<string, Target>;
-  /** Where calls go that name no node. */
+  /** Where calls go that name no node: a configured one, for what a cluster says of itself is not taken for that. */
   readonly controlPlane: Target | undefined;
   /** Answers by the caller's own spelling: parsing one costs more than everything else here. Bounded. */
   readonly asBefore: Map<string, Target>;
@@ -62,17 +85,27 @@ export function createFleet(settings: FleetSettings): Fleet {
   if (problem !== undefined) {
     throw new GateError('bad-config', `${problem.path.join('.')}: ${problem.message}; ${problem.remedy}`);
   }
-  const targets: Target[] = [];
-  const clusters = new Map<string, Cluster>();
-  for (const cluster of settings.clusters) {
-    const built = buildCluster(cluster);
-    clusters.set(cluster.name, built.cluster);
-    targets.push(...built.targets);
-  }
+  const clusters = new Map(settings.clusters.map(cluster => [cluster.name, buildCluster(cluster, [])]));
   const only = settings.clusters.length === 1 ? settings.clusters[0]?.name : undefined;
   const standard = settings.default_cluster ?? only;
   return {
-    targets,
+    get targets() {
+      return [...clusters.values()].flatMap(cluster => cluster.targets);
+    },
+    discover: (name, nodes) => {
+      const before = clusters.get(name);
+      if (before === undefined) throw new GateError('unknown-target', `cluster ${name} is not configured`);
+      const cluster = { ...before.settings, nodes: [...before.settings.nodes, ...nodes] };
+      const trouble = fleetProblems({ clusters: [cluster] })[0];
+      if (trouble !== undefined) throw new GateError('bad-config', `members of ${name}: ${trouble.message}`);
+      const after = buildCluster(before.settings, nodes);
+      return {
+        change: changeOf(before.discovered, nodes),
+        apply: () => {
+          clusters.set(name, after);
+        },
+      };
+    },
     find: (cluster, node) => {
       const found = clusters.get(cluster);
       const target = found === undefined ? undefined : lookUp(found, node);
@@ -91,13 +124,12 @@ export function createFleet(settings: FleetSettings): Fleet {
   };
 }
 
-function buildCluster({ name, nodes, upstream }: ClusterSettings): {
-  readonly cluster: Cluster;
-  readonly targets: readonly Target[];
-} {
+function buildCluster(settings: ClusterSettings, discovered: readonly NodeSettings[]): Cluster {
+  const { name, nodes, upstream } = settings;
   const bySpelling = new Map<string, Target>();
+  // Only configured nodes are trusted with the calls of others.
   const endpoints = upstream === 'direct' ? [] : nodes.filter(isControlPlane).map(node => buildTarget(name, node));
-  const targets = nodes.map(node => {
+  const targets = [...nodes, ...discovered].map(node => {
     const target = withDetour(buildTarget(name, node), endpoints);
     for (const { text } of spellingsOf(node)) {
       const read = readNodeSpelling(text);
@@ -105,8 +137,19 @@ function buildCluster({ name, nodes, upstream }: ClusterSettings): {
     }
     return target;
   });
-  const controlPlane = targets.find(isControlPlane);
-  return { cluster: { name, bySpelling, controlPlane, asBefore: new Map() }, targets };
+  const controlPlane = targets.slice(0, nodes.length).find(isControlPlane);
+  return { name, settings, discovered, targets, bySpelling, controlPlane, asBefore: new Map() };
+}
+
+function changeOf(before: readonly NodeSettings[], after: readonly NodeSettings[]): FleetChange | undefined {
+  const [old, now] = [before, after].map(nodes => new Map(nodes.map(node => [node.name, JSON.stringify(node)])));
+  const names = (nodes: readonly NodeSettings[]): string[] => nodes.map(({ name }) => name);
+  const change = {
+    added: names(after).filter(name => old?.has(name) === false),
+    removed: names(before).filter(name => now?.has(name) === false),
+    changed: names(after).filter(name => old?.has(name) === true && old.get(name) !== now?.get(name)),
+  };
+  return Object.values(change).every(list => list.length === 0) ? undefined : change;
 }
 
 function buildTarget(cluster: string, node: NodeSettings): Target {
@@ -125,9 +168,9 @@ function buildTarget(cluster: string, node: NodeSettings): Target {
   };
 }
 
-/** Control-plane nodes are dialled in any case; going through another one would only add a way to fail. */
+/** Nodes that pass calls on are dialled in any case; going through another one would only add a way to fail. */
 function withDetour(target: Target, endpoints: readonly Endpoint[]): Target {
-  if (endpoints.length === 0 || isControlPlane(target)) return target;
+  if (endpoints.length === 0 || endpoints.some(({ node }) => node === target.node)) return target;
   return { ...target, detour: { as: target.identities[0] ?? target.node, endpoints } };
 }
 

@@ -18,6 +18,8 @@ export interface Channels {
    * `bad-config` and changes nothing when a cluster's material cannot be loaded.
    */
   setClusters(clusters: readonly ClusterCredentials[]): void;
+  /** Forgets all nodes but these: connections to others end when their last call does. */
+  retain(targets: readonly Endpoint[]): void;
   /** Lets running calls end for `graceMs` (default 0), then cuts what is left. */
   close(graceMs?: number): Promise<void>;
 }
@@ -37,7 +39,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   let closed = false;
 
   function poolOf(target: Endpoint): NodePool {
-    const key = `${target.cluster}\n${target.node}`;
+    const key = keyOf(target);
     const known = pools.get(key);
     if (known?.serves(target) === true) return known;
     const context = contexts.get(target.cluster);
@@ -57,7 +59,7 @@ export function createChannels(options: ChannelsOptions): Channels {
 
   const direct: Dialler = {
     peek: target => {
-      const pool = pools.get(`${target.cluster}\n${target.node}`);
+      const pool = pools.get(keyOf(target));
       return pool?.serves(target) === true ? pool.peek() : undefined;
     },
     acquire: async (target, signal) => await poolOf(target).acquire(signal),
@@ -73,6 +75,14 @@ export function createChannels(options: ChannelsOptions): Channels {
       for (const pool of pools.values()) retire(pool);
       pools = new Map();
     },
+    retain: targets => {
+      const kept = new Set(targets.map(keyOf));
+      for (const [key, pool] of pools) {
+        if (kept.has(key)) continue;
+        pools.delete(key);
+        retire(pool);
+      }
+    },
     close: async (graceMs = 0) => {
       closed = true;
       const all = [...pools.values(), ...retired];
@@ -81,6 +91,10 @@ export function createChannels(options: ChannelsOptions): Channels {
       for (const pool of all) pool.destroy();
     },
   };
+}
+
+function keyOf({ cluster, node }: Endpoint): string {
+  return `${cluster}\n${node}`;
 }
 
 function loadContexts(clusters: readonly ClusterCredentials[]): Map<string, SecureContext> {

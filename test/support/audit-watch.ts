@@ -26,14 +26,15 @@ const beside: readonly string[] = [
   'boot.lost',
   'policy.activated',
   'policy.refused',
+  'fleet.changed',
   'overload.summary',
 ];
 
-/** Reads through the reader's login, as the audit API does. */
-export async function openAuditWatch(readerUrl: string): Promise<AuditWatch> {
+/** Reads through the reader's login, as the audit API does. `from` is the index behind which to begin, default: now. */
+export async function openAuditWatch(readerUrl: string, from?: string): Promise<AuditWatch> {
   const pool = createPool({ url: readerUrl, max: 2 });
   const reader = createAuditReader(pool);
-  let after = (await reader.last()) ?? '-1';
+  let after = from ?? (await reader.last()) ?? '-1';
   const entries = (): Promise<readonly AuditEntry[]> => reader.list({}, { limit: 1000, after });
   const records = async (): Promise<AuditRecord[]> => (await entries()).map(entry => entry.record);
   return {
