@@ -44,6 +44,7 @@ export function whereOf(filter: AuditFilter): Where {
     );
   } else if (group !== undefined) add(group, at => `groups @> to_jsonb(ARRAY[${at}::text])`);
   if (filter.kinds !== undefined) add(filter.kinds, at => `kind = ANY (${at})`);
+  if (filter.exceptKinds !== undefined) add(filter.exceptKinds, at => `kind <> ALL (${at})`);
   if (filter.callId !== undefined) add(filter.callId, at => `call_id = ${at}`);
   if (filter.approvalId !== undefined) add(filter.approvalId, at => `approval_id = ${at}`);
   if (filter.grpcCode !== undefined) add(filter.grpcCode, at => `grpc_code = ${at}`);

@@ -22,7 +22,7 @@ export function createAuditReader(on: Queryable, options: { readonly pollMs?: nu
   const { pollMs = 500 } = options;
   return {
     list: (filter, page) => list(on, filter, page),
-    call: callId => search(on, { callId }, { from: 0, to: endOfLog, order: 'oldest-first', limit: callLimit }),
+    call: callId => call(on, callId),
     stats: (since, until, top) => countCalls(on, since, until, top),
     follow: (after, filter, signal) => follow(on, indexOf('after', after), filter, signal, pollMs),
     last: async () => {
@@ -30,6 +30,20 @@ export function createAuditReader(on: Queryable, options: { readonly pollMs?: nu
       return newest < 0 ? undefined : String(newest);
     },
   };
+}
+
+/** A recorded session has thousands of chunks; `list` gives them to whoever asks for their kind. */
+const exceptKinds = ['session.chunk'];
+
+async function call(on: Queryable, callId: string): Promise<AuditEntry[]> {
+  const all = { from: 0, to: endOfLog, order: 'oldest-first', limit: callLimit } as const;
+  const entries = await search(on, { callId, exceptKinds }, all);
+  const byIndex = new Map(entries.map(entry => [entry.index, entry]));
+  const approvals = new Set(entries.map(({ record }) => record.approvalId).filter(id => id !== undefined));
+  for (const approvalId of approvals) {
+    for (const entry of await search(on, { approvalId, exceptKinds }, all)) byIndex.set(entry.index, entry);
+  }
+  return [...byIndex.values()].sort((a, b) => Number(a.index) - Number(b.index));
 }
 
 async function list(on: Queryable, filter: AuditFilter, page: AuditPage): Promise<AuditEntry[]> {

@@ -1,9 +1,8 @@
-import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
+import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, RequestOptions } from 'node:http';
 import { request as plainRequest } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 import { dirname, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { GateError } from '../core/gate-error.ts';
+import { GateError, type GateErrorCode } from '../core/gate-error.ts';
 import { readText, readYaml } from './read-file.ts';
 
 /** How the command line reaches a gateway and as whom. Paths are absolute. */
@@ -58,37 +57,69 @@ export async function callApi(
   body?: unknown,
 ): Promise<unknown> {
   const response = await send(settings, method, path, body);
-  let text = '';
-  for await (const chunk of response.setEncoding('utf8')) text += String(chunk);
-  return parseAnswer(response.statusCode ?? 0, text);
+  return parseAnswer(response.statusCode ?? 0, await wholeText(settings, response));
 }
 
 /** Asks for something large and gives it as it comes. What breaks off on the way shows as an error of the stream. */
 export async function downloadApi(settings: ClientSettings, path: string): Promise<IncomingMessage> {
   const response = await send(settings, 'GET', path, undefined);
   if (response.statusCode === 200) return response;
-  let text = '';
-  for await (const chunk of response.setEncoding('utf8')) text += String(chunk);
-  parseAnswer(response.statusCode ?? 0, text);
+  parseAnswer(response.statusCode ?? 0, await wholeText(settings, response));
   throw new GateError('internal', `unexpected answer ${response.statusCode}`);
 }
 
-/** Reads an endless answer line by line, until the signal or the server ends it. */
-export async function* streamApi(settings: ClientSettings, path: string, signal: AbortSignal): AsyncIterable<unknown> {
+/** Longest silence of an endless answer before it is given up, in milliseconds. The gateway sends a line every 15 s. */
+const silenceMs = 60_000;
+
+/**
+ * Reads an endless answer line by line, until the signal or the server ends it. `onBegin` gets the headers of a good answer.
+ * Throws GateError `upstream-unavailable` when the connection breaks, or falls silent, in the middle.
+ */
+export async function* streamApi(
+  settings: ClientSettings,
+  path: string,
+  signal: AbortSignal,
+  onBegin: (headers: IncomingHttpHeaders) => void = () => undefined,
+): AsyncIterable<unknown> {
   const response = await send(settings, 'GET', path, undefined, signal);
   if (response.statusCode !== 200) {
-    let text = '';
-    for await (const chunk of response.setEncoding('utf8')) text += String(chunk);
-    parseAnswer(response.statusCode ?? 0, text);
+    parseAnswer(response.statusCode ?? 0, await wholeText(settings, response));
     return;
   }
+  onBegin(response.headers);
+  response.socket.setTimeout(silenceMs, () => response.destroy(new Error('it fell silent')));
+  let rest = '';
   try {
-    for await (const line of createInterface({ input: response })) {
-      if (line !== '') yield JSON.parse(line) as unknown;
+    for await (const chunk of response.setEncoding('utf8')) {
+      const lines = `${rest}${String(chunk)}`.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line !== '') yield JSON.parse(line) as unknown;
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (!signal.aborted) throw broken(settings, error);
   }
+}
+
+async function wholeText(settings: ClientSettings, response: IncomingMessage): Promise<string> {
+  try {
+    let text = '';
+    for await (const chunk of response.setEncoding('utf8')) text += String(chunk);
+    return text;
+  } catch (error) {
+    throw broken(settings, error);
+  }
+}
+
+function broken({ server }: ClientSettings, cause: unknown): GateError {
+  if (cause instanceof GateError) return cause;
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return new GateError(
+    'upstream-unavailable',
+    `the connection to ${server} broke in the middle of the answer: ${why}`,
+    {
+      cause,
+    },
+  );
 }
 
 function send(
@@ -136,8 +167,16 @@ function parseAnswer(status: number, text: string): unknown {
   if (status >= 200 && status < 300) return value;
   const detail =
     typeof value === 'object' && value !== null && 'detail' in value ? String(value.detail) : text.slice(0, 200);
-  throw new GateError(status === 404 ? 'not-found' : status === 401 ? 'unauthenticated' : 'denied', detail);
+  throw new GateError(errorCodes.get(status) ?? (status >= 500 ? 'upstream-unavailable' : 'denied'), detail);
 }
+
+const errorCodes: ReadonlyMap<number, GateErrorCode> = new Map([
+  [400, 'bad-request'],
+  [401, 'unauthenticated'],
+  [404, 'not-found'],
+  [409, 'conflict'],
+  [429, 'overloaded'],
+]);
 
 function parseJson(text: string): unknown {
   try {

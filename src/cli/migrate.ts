@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { GateError } from '../core/gate-error.ts';
 import { ensureLogins, type Login } from '../db/logins.ts';
 import { migrate } from '../db/migrate.ts';
 import { type CliContext, migrationsFolder } from './context.ts';
 import { requireConfig } from './load.ts';
+import { readText } from './read-file.ts';
 
 /** `talosgate migrate`: brings the schema up to date and gives the logins of the configuration their rights. */
 export function migrateCommand(parent: Command, context: CliContext): void {
@@ -23,7 +23,7 @@ export function migrateCommand(parent: Command, context: CliContext): void {
       const adminUrl =
         options.adminUrlFile === undefined
           ? (context.env[options.adminUrlEnv] ?? database.admin_url)
-          : (await readFile(options.adminUrlFile, 'utf8')).trim();
+          : readText(options.adminUrlFile).trim();
       if (adminUrl === undefined || adminUrl === '') {
         throw new GateError(
           'bad-config',

@@ -19,6 +19,8 @@ export interface AuditEntry {
 /** Which entries to read. Everything given must hold. Texts compare exactly unless they end in `*` (prefix). */
 export interface AuditFilter {
   readonly kinds?: readonly string[] | undefined;
+  /** Kinds to leave out. */
+  readonly exceptKinds?: readonly string[] | undefined;
   readonly principal?: string | undefined;
   /** One of the caller's groups. */
   readonly group?: string | undefined;
@@ -76,7 +78,10 @@ export interface AuditPage {
 /** Reads the log. Every read through a door is itself recorded by that door. */
 export interface AuditReader {
   list(filter: AuditFilter, page: AuditPage): Promise<readonly AuditEntry[]>;
-  /** All entries of one call in log order; empty when there are none. */
+  /**
+   * All entries of one call and of the approvals it used, in log order, but chunks of its recording; empty when there are
+   * none.
+   */
   call(callId: string): Promise<readonly AuditEntry[]>;
   /** Counts over a time in milliseconds since the epoch, `until` exclusive. At most `top` values of each kind. */
   stats(since: number, until: number, top: number): Promise<AuditStats>;

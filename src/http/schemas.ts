@@ -18,6 +18,25 @@ export const auditEntrySchema = Type.Object(
 );
 export type AuditEntryBody = Static<typeof auditEntrySchema>;
 
+const auditCount = (description: string) =>
+  Type.Array(Type.Object({ value: Type.String(), count: Type.Integer() }), { description });
+
+export const auditStatsSchema = Type.Object(
+  {
+    since: Type.String({ description: 'RFC 3339, inclusive.' }),
+    until: Type.String({ description: 'RFC 3339, exclusive.' }),
+    calls: Type.Integer({
+      description: 'Calls that began, allowed or refused; a call to three nodes counts three times.',
+    }),
+    who: auditCount('By principal, most frequent first.'),
+    action: auditCount('By action.'),
+    decision: auditCount('By decision.'),
+    node: auditCount('By node.'),
+    outcome: auditCount('By number of the gRPC status at the end; unknown where nobody saw the end.'),
+  },
+  { $id: 'AuditStats' },
+);
+
 export const approvalSchema = Type.Object(
   {
     id: Type.String(),

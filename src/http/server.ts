@@ -12,11 +12,13 @@ import { approvalPage } from './routes/approval-page.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { auditExportRoutes } from './routes/audit-export.ts';
+import { auditTailRoutes } from './routes/audit-tail.ts';
 import { decisionRoutes } from './routes/decisions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { policyRoutes } from './routes/policy.ts';
 import { problemSchema } from './schemas.ts';
 import type { TypedServer } from './typed-server.ts';
+import { explainMistake } from './validation.ts';
 
 export interface HttpSettings {
   readonly host: string;
@@ -57,7 +59,8 @@ export async function createHttpServer(
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
   server.setErrorHandler((error, request, reply) => {
-    const problem = toProblem(error, request.url.split('?')[0] ?? '/');
+    const mistake = explainMistake(error, request.routeOptions.schema);
+    const problem = toProblem(mistake ?? error, request.url.split('?')[0] ?? '/');
     if (problem.status >= 500) request.log.error({ err: error, url: problem.instance }, 'request failed');
     return reply.code(problem.status).type('application/problem+json').send(problem);
   });
@@ -100,6 +103,7 @@ export async function createHttpServer(
   policyRoutes(server, dependencies);
   auditRoutes(server, dependencies);
   auditExportRoutes(server, dependencies);
+  auditTailRoutes(server, dependencies);
   approvalRoutes(server, dependencies);
   decisionRoutes(server, dependencies);
   approvalPage(server);

@@ -190,10 +190,18 @@ describe('audit and approvals', () => {
     const call = row?.split(' ').at(-1) ?? '';
 
     const shown = await cli(['audit', 'show', call], { env });
-    expect(shown.out).toMatch(/call\.deny[\s\S]*principal +alice@example\.com[\s\S]*leaf +[0-9a-f]{64}/);
+    expect(shown.out).toMatch(/who +alice@example\.com[\s\S]*NODE demo-cp-1\n.*refused: no-rule, PERMISSION_DENIED/);
+    const records = await cli(['audit', 'show', call, '-o', 'records'], { env });
+    expect(records.out).toMatch(/call\.deny[\s\S]*principal +alice@example\.com[\s\S]*leaf +[0-9a-f]{64}/);
     const json = await cli(['audit', 'show', call, '-o', 'json'], { env });
-    expect(JSON.parse(json.out)).toMatchObject({ record: { callId: call, kind: 'call.deny' } });
-    expect((await cli(['audit', 'list', '--until', '15m', '-o', 'json'], { env })).out).toBe('');
+    expect(JSON.parse(json.out)).toMatchObject([{ record: { callId: call, kind: 'call.deny' } }]);
+    const lines = await cli(['audit', 'show', call, '-o', 'jsonl'], { env });
+    expect(JSON.parse(lines.out)).toMatchObject({ record: { callId: call, kind: 'call.deny' } });
+    expect((await cli(['audit', 'list', '--until', '15m', '-o', 'json'], { env })).out).toBe('[]\n');
+    expect((await cli(['audit', 'list', '--until', '15m', '-o', 'jsonl'], { env })).out).toBe('');
+
+    const stats = await cli(['audit', 'stats', '--since', '1h'], { env });
+    expect(stats.out).toMatch(/^2 node calls from [\s\S]*WHO +alice@example\.com +2\n[\s\S]*OUTCOME +OK +1\n/);
 
     const tail = startCli(['audit', 'tail', '--action', 'node.version'], { env });
     await until(async () => {
@@ -216,6 +224,10 @@ describe('audit and approvals', () => {
       /no call 01a2/,
     );
     expect((await cli(['audit', 'list', '--limit', 'x'], { env })).error).toMatch(/limit/);
+    expect((await cli(['audit', 'list', '--since', 'soon'], { env })).error).toMatch(/an age such as 15m/);
+    expect((await cli(['audit', 'list', '-o', 'xml'], { env })).error).toMatch(/there is table, json, jsonl/);
+    const missing = await cli(['migrate', '--admin-url-file', '/nowhere', '-c', `${stack.directory}/talosgate.yaml`]);
+    expect(missing.error).toMatch(/^cannot read \/nowhere: /);
     expect((await cli(['approvals', 'show', 'dbg-22222'], { env })).error).toMatch(/no approval dbg-22222/);
     const stranger = await cli([
       'audit',

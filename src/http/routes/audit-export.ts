@@ -8,9 +8,9 @@ import type { AuditRecord } from '../../core/audit-record.ts';
 import { GateError } from '../../core/gate-error.ts';
 import { type FileFormatName, fileFormats } from '../../export/formats/table.ts';
 import { mayStill, principalOf, whereFrom } from '../access.ts';
+import { filterFields, toFilter } from '../audit-query.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import type { TypedServer } from '../typed-server.ts';
-import { filterFields, toFilter } from './audit.ts';
 
 const access = {
   kind: 'action',

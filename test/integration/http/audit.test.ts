@@ -83,6 +83,14 @@ describe('the list', () => {
     ['until=2020-01-01T00:00:00Z', []],
     ['who=%25', []],
     ["who=' OR true --", []],
+    ['group=nobody', []],
+    ['peer=127.0.0.1&decision=deny', [`deny ${worker}`]],
+    ['peer=127.0.0.0/8&decision=deny', [`deny ${worker}`]],
+    ['peer=10.0.0.0/8', []],
+    ['peer=2001:db8::/32', []],
+    ['outcome=server&node=demo-cp-1', [`outcome ${cp}`, `outcome ${cp}`]],
+    ['outcome=unknown', []],
+    ['rule=policies/*&who=bob@example.com', [`intent ${cp}`]],
   ] as const)('filtered by %s', async (query, expected) => {
     expect(await found(query.replaceAll(' ', '%20'))).toEqual(expected.toSorted());
   });
@@ -151,12 +159,55 @@ describe('the list', () => {
     'node=a%00b',
     `who=${'x'.repeat(513)}`,
     'call=not-a-call',
+    'peer=nowhere',
+    'peer=10.0.0.0/64',
+    'risk=high',
+    'decision=maybe',
+    'call=a&session=b',
   ])('with %s is a mistake of the caller, and is explained', async query => {
     const answer = await get(query);
     // What cannot exist may also just not be found.
     if (answer.status === 200) expect((answer.body as { entries: Entry[] }).entries).toEqual([]);
     else expect(answer.body).toMatchObject({ status: 400, code: 'bad-request', instance: '/api/v1/audit' });
   });
+});
+
+test.each([
+  ['color=red', 'there is no "color" here; known are kind, who, group, cluster, node'],
+  ['limit=0', 'limit must be >= 1: How many, at most 1000.'],
+  ['before=-1', 'before: this cannot stand here: Entries below this index, newest first.'],
+  ['risk=high', 'risk: there is no "high"; known are read, write, destructive, credential, shell'],
+  ['kind=call.nothing', 'kind: there is no "call.nothing"; known are call.deny'],
+  ['outcome=NOPE', 'outcome: there is no "NOPE"; give a gRPC code such as OK or 7'],
+  ['since=yesterday', 'since: "yesterday" is no time; write 2026-01-31T12:00:00Z'],
+  ['peer=nowhere', 'peer: "nowhere" is no address or network; write 192.0.2.7, 192.0.2.0/24'],
+])('the list with %s is told what to write instead', async (query, detail) => {
+  expect((await get(query)).body).toMatchObject({ detail: expect.stringContaining(detail) as string });
+});
+
+describe('the counts', () => {
+  test('are those of the calls of the set-up', async () => {
+    const { body } = await ask(stack.api('carol'), '/api/v1/audit/stats');
+    expect(body).toMatchObject({
+      calls: 5,
+      who: [
+        { value: 'alice@example.com', count: 4 },
+        { value: 'bob@example.com', count: 1 },
+      ],
+      decision: [
+        { value: 'allow', count: 4 },
+        { value: 'deny', count: 1 },
+      ],
+      outcome: [{ value: '0', count: 4 }],
+    });
+  });
+
+  test.each(['since=2026-02-01T00:00:00Z&until=2026-01-01T00:00:00Z', 'top=0', 'who=alice'])(
+    'with %s are refused',
+    async query => {
+      expect((await ask(stack.api('carol'), `/api/v1/audit/stats?${query}`)).status).toBe(400);
+    },
+  );
 });
 
 describe('one call', () => {

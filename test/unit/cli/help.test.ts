@@ -37,6 +37,7 @@ describe('the command line', () => {
       'audit list',
       'audit show',
       'audit tail',
+      'audit stats',
       'audit export',
       'approvals',
       'approvals list',
