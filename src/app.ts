@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { hearChanges } from './approvals/hear.ts';
@@ -30,6 +31,8 @@ import { createIdentity } from './identity/authenticate.ts';
 import { createPolicyEngine } from './policy/engine.ts';
 import { renderExplanation } from './policy/explain.ts';
 import { refusalMessage } from './policy/refusal.ts';
+import { readAuditorKey } from './sessions/keys.ts';
+import { createSessions } from './sessions/sessions.ts';
 import { createChannels } from './upstream/connections.ts';
 import { listMembers } from './upstream/members.ts';
 import { createNodeVersions } from './upstream/node-versions.ts';
@@ -145,6 +148,20 @@ async function assemble(
     hear: onChange => hearChanges({ url: database.url, connectTimeoutMs: database.connect_timeout }, onChange),
   });
   closers.push(() => approvals.close());
+  const sessions = createSessions({
+    database: writer,
+    log: audit,
+    clock,
+    holders: {
+      auditors: await Promise.all(
+        config.sessions.auditors.map(async file => readAuditorKey(await readFile(file, 'utf8'))),
+      ),
+      deployment: config.sessions.key ?? config.audit.digest_key,
+    },
+    keepEchoed: config.sessions.input === 'echoed',
+    report: (problem, cause) => log.error({ err: cause }, problem),
+  });
+  closers.push(() => sessions.close());
   const reaper = startReaper({ pool: writer, audit, log, onUnknown: endLostGrant(approvals) });
   closers.push(() => reaper.close());
   const upkeep = startSearchUpkeep({ pool: writer, log });
@@ -198,7 +215,11 @@ async function assemble(
     refusalMessage,
     approvals: {
       store: approvals,
-      texts: { approvers: config.approvals.approvers, baseUrl: config.approvals.base_url },
+      texts: {
+        approvers: config.approvals.approvers,
+        baseUrl: config.approvals.base_url,
+        afterGrant: ['this session is recorded'],
+      },
       reasonRequired: config.approvals.reason_required,
       limits: { sessionMs: config.approvals.session, idleMs: config.approvals.idle },
     },
@@ -206,6 +227,7 @@ async function assemble(
     refusals,
     channels,
     versions,
+    sessions,
     digest: fieldDigest(config.audit.digest_key, config.audit.digest_key_id),
     observe: call => metrics.observe(call),
     report: (error, callId) => log.error({ err: error, callId }, 'call failed inside the gateway'),

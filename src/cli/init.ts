@@ -46,6 +46,7 @@ export async function initCommand(
     'pki/gateway.key': secret(gateway.key),
     'pki/revoked.txt': open(revokedText),
     'secrets/digest.key': secret(`${clock.random(32).toString('hex')}\n`),
+    'secrets/session.key': secret(`${clock.random(32).toString('hex')}\n`),
     'talos/README.md': open(talosText),
     ...(await policyFiles(options.policies, users)),
     ...(await userFiles(clientCa, users, names)),
@@ -127,6 +128,7 @@ function configText(): string {
     policy: { directory: 'policies' },
     database: { url: { env: 'TALOSGATE_DATABASE_URL' }, reader_url: { env: 'TALOSGATE_READER_URL' } },
     audit: { digest_key: { file: 'secrets/digest.key' } },
+    sessions: { key: { file: 'secrets/session.key' } },
   });
   return `# Configuration of talosgate. Paths are relative to this file. What is commented out shows its default.
 # docs/configuration.md explains every key; check this file with: talosgate check-config --config talosgate.yaml

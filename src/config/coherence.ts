@@ -4,6 +4,7 @@ import type { SettingsProblem } from '../core/settings.ts';
 import { fleetProblems } from '../fleet/config.ts';
 import { identityProblems } from '../identity/config.ts';
 import { sealingProblems } from '../seal/config.ts';
+import { sessionProblems } from '../sessions/config.ts';
 import { fileTrouble, splitAddress } from './notations.ts';
 import type { ConfigFile } from './schema.ts';
 
@@ -14,6 +15,7 @@ export async function coherenceProblems(config: ConfigFile): Promise<SettingsPro
     ...fleetProblems(config),
     ...under('approvals', approvalProblems(config.approvals)),
     ...under('sealing', sealingProblems(config.sealing)),
+    ...under('sessions', await sessionProblems(config.sessions)),
     ...doorProblems(config),
     ...secretProblems(config),
     ...(await directoryProblems(config.policy.directory)),

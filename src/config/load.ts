@@ -31,6 +31,7 @@ export interface Config {
   /** Undefined: the log is not sealed. */
   readonly sealing: ConfigFile['sealing'];
   readonly approvals: ApprovalSettings;
+  readonly sessions: ConfigFile['sessions'];
   readonly log: ConfigFile['log'];
   readonly limits: ConfigFile['limits'];
 }
@@ -103,8 +104,8 @@ async function judge({ path, file, source, filled, env, clock }: Shaped): Promis
 }
 
 function toConfig(file: string, value: ConfigFile, materials: Materials): Config {
-  const { listen, identity, clusters, default_cluster, policy, database, audit, sealing, approvals, log, limits } =
-    value;
+  const { listen, identity, clusters, default_cluster, policy, database, audit, sealing } = value;
+  const { approvals, sessions, log, limits } = value;
   return {
     file,
     listen: {
@@ -119,6 +120,7 @@ function toConfig(file: string, value: ConfigFile, materials: Materials): Config
     audit,
     sealing,
     approvals,
+    sessions,
     log,
     limits,
   };

@@ -6,6 +6,7 @@ import { FleetSettings } from '../fleet/config.ts';
 import { IdentitySettings } from '../identity/config.ts';
 import { PolicySettings } from '../policy/config.ts';
 import { SealingSettings } from '../seal/config.ts';
+import { SessionSettings } from '../sessions/config.ts';
 import { LimitSettings, ListenSettings, LogSettings } from './sections.ts';
 
 /**
@@ -26,6 +27,7 @@ export const ConfigFile = Type.Object(
     audit: AuditSettings,
     sealing: Type.Optional(SealingSettings),
     approvals: ApprovalSettings,
+    sessions: SessionSettings,
     log: LogSettings,
     limits: LimitSettings,
   },

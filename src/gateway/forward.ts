@@ -15,7 +15,7 @@ import { statusOf } from './grpc-status.ts';
 import type { Leg } from './leg.ts';
 import { refuse } from './respond.ts';
 import type { SessionLimits } from './session-limits.ts';
-import { watchShell } from './shell-session.ts';
+import { recordAhead, type ShellSession, startShell } from './shell-session.ts';
 import type { Admitted, CallStages, Granted } from './stages.ts';
 
 /** How long the status of a call that changed or revealed something waits for its outcome to be durable, ms. */
@@ -56,7 +56,14 @@ async function forwardOne(
     }
   }
   const guard = createStreamGuard(method);
-  const session = method.risk === 'shell' ? watchShell(call, limitsOf(leg, stages), guard) : undefined;
+  let session: ShellSession | undefined;
+  try {
+    if (method.risk === 'shell') {
+      session = await startShell(call, admitted, granted, leg, limitsOf(leg, stages), stages, guard);
+    }
+  } catch (thrown) {
+    return await giveUp(call, admitted, statusOf(GateError.from(thrown)), stages);
+  }
   const first = encodeFrame(facts.canonical);
   const write = outcomeWriter(call, admitted, stages);
   const held = facts.risk !== 'read';
@@ -69,6 +76,7 @@ async function forwardOne(
     requestEncoding: call.incoming.head.ok ? call.incoming.head.encoding : undefined,
     inspectRequestMessage: session?.onRequest ?? guard,
     inspectResponseMessage: session?.onReply,
+    inspectAhead: session === undefined ? 0 : recordAhead,
     deadline: call.deadline,
     clock: stages.clock,
     signal: call.kill.signal,
@@ -79,6 +87,7 @@ async function forwardOne(
         }
       : undefined,
   });
+  session?.over(result);
   if (call.openLegs.has(leg.index)) void write(leg, session?.settle(result) ?? result, session?.details());
   return result.status;
 }

@@ -41,6 +41,11 @@ export function refuseShell(call: RunningCall, status: GrpcStatus, answered: boo
   refuse(call.incoming.stream, status);
 }
 
+/** Prints one line as the gateway's own on the caller's terminal, while the node's output goes there too. */
+export function showLine(call: RunningCall, line: string): void {
+  show(call, `\r\ntalosgate: ${line}\r\n`);
+}
+
 /** The last line and a failing exit code, on a stream that somebody else ends with its status. */
 export function endShell(call: RunningCall, message: string): void {
   show(call, `talosgate: ${message}\r\n`);

@@ -13,6 +13,7 @@ import type { CallObservation } from '../core/observation.ts';
 import type { RequestBody } from '../core/request-body.ts';
 import type { Route } from '../core/target.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 import type { Channels } from '../upstream/connections.ts';
 import type { NodeVersions } from '../upstream/node-versions.ts';
 import type { RunningCalls } from './calls.ts';
@@ -34,6 +35,8 @@ export interface CallStages {
   readonly refusals: Refusals;
   readonly channels: Channels;
   readonly versions: NodeVersions;
+  /** Records shells. */
+  readonly sessions: Sessions;
   readonly digest: FieldDigest;
   readonly observe: (call: CallObservation) => void;
   /** An error that the caller is not told about: goes to the process log with the call id. */
@@ -65,7 +68,8 @@ export type Step<T> = { readonly ok: true; readonly value: T } | { readonly ok: 
 /** What the door needs of approvals. */
 export interface Approvals {
   readonly store: ApprovalStore;
-  readonly texts: ApprovalTexts;
+  /** `afterGrant`: lines that a held caller reads once the grant is there. */
+  readonly texts: ApprovalTexts & { readonly afterGrant?: readonly string[] };
   readonly reasonRequired: boolean;
   readonly limits: SessionLimits;
 }

@@ -17,14 +17,22 @@ export interface GuardedFlowOptions {
   readonly onError: (error: GateError) => void;
   /** Held while an inspection is under way. */
   readonly valve: Valve;
+  /**
+   * Bytes of messages that may be under inspection at a time; the valve is held from there on. Inspections begin and
+   * messages pass in order all the same. Default 0: one message after the other.
+   */
+  readonly ahead?: number | undefined;
 }
 
-/** One direction of a call whose messages are looked at, one after the other, before they pass. */
+/** One direction of a call whose messages are looked at, in order, before they pass. */
 export class GuardedFlow {
   readonly #o: GuardedFlowOptions;
   readonly #splitter = new FrameSplitter();
   #queue: Frame[] = [];
-  #busy = false;
+  /** Messages under inspection, their bytes, and the end of the last of them. */
+  #inspecting = 0;
+  #bytes = 0;
+  #turn: Promise<void> = Promise.resolve();
   #ended = false;
   #dead = false;
 
@@ -40,61 +48,79 @@ export class GuardedFlow {
       this.#fail(error);
       return;
     }
-    if (!this.#busy) this.#run();
+    this.#run();
   }
 
   end(): void {
     if (this.#dead) return;
     this.#ended = true;
-    if (!this.#busy) this.#run();
+    this.#run();
   }
 
-  /** Passes what is queued. False: an inspection takes its time and goes on from there. */
-  #run(): boolean {
-    for (let frame = this.#queue.shift(); frame !== undefined; frame = this.#queue.shift()) {
-      const pending = this.#pass(frame);
-      if (pending === undefined) continue;
-      this.#busy = true;
-      this.#o.valve.hold(waits.inspecting);
-      pending.then(
-        () => {
-          this.#busy = false;
-          if (this.#run() && !this.#dead) this.#o.valve.release(waits.inspecting);
-        },
-        (error: unknown) => {
-          this.#fail(error);
-        },
-      );
-      return false;
+  /** Passes what is queued, as far as the inspections under way allow. */
+  #run(): void {
+    while (!this.#dead && (this.#inspecting === 0 || this.#bytes < (this.#o.ahead ?? 0))) {
+      const frame = this.#queue[0];
+      if (frame === undefined) break;
+      // What has to be unpacked first would be overtaken.
+      if (frame.compressed && this.#inspecting > 0) break;
+      this.#queue.shift();
+      this.#pass(frame);
+      if (frame.compressed) break;
     }
-    if (!this.#ended || this.#dead) return true;
+    if (this.#dead) return;
+    if (this.#inspecting > 0) {
+      if (this.#queue.length > 0 || this.#bytes >= (this.#o.ahead ?? 0)) this.#o.valve.hold(waits.inspecting);
+      else this.#o.valve.release(waits.inspecting);
+      return;
+    }
+    this.#o.valve.release(waits.inspecting);
+    if (!this.#ended) return;
     if (this.#splitter.pending > 0) this.#fail(new GateError('malformed-frame', 'a stream ends inside a message'));
     else this.#o.onEnd();
-    return true;
   }
 
-  /** Inspects and writes one message; a promise when that takes time. */
-  #pass(frame: Frame): Promise<void> | undefined {
-    if (frame.compressed) return this.#passLater(decompressFrame(frame, this.#o.encoding));
+  /** Inspects and writes one message, at once where the inspection takes no time and nothing is ahead of it. */
+  #pass(frame: Frame): void {
+    if (frame.compressed) {
+      this.#later(frame.payload.length, this.#inspectPlain(decompressFrame(frame, this.#o.encoding)));
+      return;
+    }
     try {
       const inspection = this.#o.inspect(frame.payload);
-      if (inspection !== undefined) return this.#writeAfter(inspection, frame.payload);
-      this.#write(frame.payload);
+      if (inspection === undefined && this.#inspecting === 0) this.#write(frame.payload);
+      else
+        this.#later(
+          frame.payload.length,
+          Promise.resolve(inspection).then(() => frame.payload),
+        );
     } catch (error) {
       this.#fail(error);
     }
-    return undefined;
   }
 
-  async #passLater(plain: Promise<Buffer>): Promise<void> {
+  async #inspectPlain(plain: Promise<Buffer>): Promise<Buffer> {
     const payload = await plain;
     await this.#o.inspect(payload);
-    this.#write(payload);
+    return payload;
   }
 
-  async #writeAfter(inspection: Promise<void>, payload: Buffer): Promise<void> {
-    await inspection;
-    this.#write(payload);
+  #later(bytes: number, inspected: Promise<Buffer>): void {
+    this.#inspecting += 1;
+    this.#bytes += bytes;
+    // One ahead may fail first, and nobody waits for this one then.
+    inspected.catch(() => undefined);
+    this.#turn = this.#turn
+      .then(() => inspected)
+      .then(payload => {
+        this.#write(payload);
+        this.#inspecting -= 1;
+        this.#bytes -= bytes;
+        this.#run();
+      });
+    this.#turn.catch((error: unknown) => {
+      this.#fail(error);
+    });
   }
 
   #write(payload: Buffer): void {

@@ -30,6 +30,8 @@ export interface RelayOptions {
   readonly inspectRequestMessage?: InspectMessage | undefined;
   /** Sees every reply message. Give `upstreamHeaders` no acceptEncoding then. */
   readonly inspectResponseMessage?: InspectMessage | undefined;
+  /** Bytes of messages that may be under inspection at a time, each way; 0 by default: one message after the other. */
+  readonly inspectAhead?: number | undefined;
   /** Milliseconds since the epoch at which the caller's deadline passes. */
   readonly deadline?: number | undefined;
   readonly clock: Clock;
@@ -216,6 +218,7 @@ class Relay implements RequestBodySink, NodeCallEvents {
     return new GuardedFlow({
       inspect,
       encoding: this.#o.requestEncoding,
+      ahead: this.#o.inspectAhead,
       valve,
       write: payload => {
         if (!call.write(encodeFrame(payload))) valve.hold(waits.full);
@@ -233,6 +236,7 @@ class Relay implements RequestBodySink, NodeCallEvents {
     return new GuardedFlow({
       inspect,
       encoding,
+      ahead: this.#o.inspectAhead,
       valve,
       write: payload => {
         if (this.#result === undefined && !this.#o.downstream.write(encodeFrame(payload))) this.#holdNode();

@@ -11,7 +11,7 @@ export interface AuditWatch {
   /** Records so far, in log order. */
   records(): Promise<readonly AuditRecord[]>;
   /**
-   * Records once they are of these kinds, in any order; boots, policies, counts and ends of calls that began before are left
+   * Records once they are of these kinds, in any order; boots, policies, recordings, counts and ends of calls that began before are left
    * out. Fails with what is there instead, also when there is more.
    */
   kinds(...kinds: AuditKind[]): Promise<readonly AuditRecord[]>;
@@ -28,6 +28,9 @@ const beside: readonly string[] = [
   'policy.refused',
   'fleet.changed',
   'overload.summary',
+  'session.started',
+  'session.chunk',
+  'session.ended',
 ];
 
 /** Reads through the reader's login, as the audit API does. `from` is the index behind which to begin, default: now. */

@@ -11,6 +11,7 @@ import { startListener } from '../../src/gateway/listener.ts';
 import type { CallStages } from '../../src/gateway/stages.ts';
 import { createIdentity } from '../../src/identity/authenticate.ts';
 import { refusalMessage } from '../../src/policy/refusal.ts';
+import { createSessions } from '../../src/sessions/sessions.ts';
 import { createChannels } from '../../src/upstream/connections.ts';
 import { createNodeVersions } from '../../src/upstream/node-versions.ts';
 import type { Stack } from './stack.ts';
@@ -33,6 +34,14 @@ export async function openBareDoor(
   const record = (entry: Parameters<typeof audit.enqueue>[0]): Promise<void> => audit.append([entry]);
   const store = createApprovalStore({ database: pool, clock, record, settings: config.approvals });
   const reported: unknown[] = [];
+  const sessions = createSessions({
+    database: pool,
+    log: audit,
+    clock,
+    holders: { auditors: [], deployment: config.audit.digest_key },
+    keepEchoed: false,
+    report: problem => reported.push(problem),
+  });
   const all: CallStages = {
     clock,
     calls,
@@ -50,6 +59,7 @@ export async function openBareDoor(
     refusals,
     channels,
     versions: createNodeVersions({ channels, clock }),
+    sessions,
     digest: (_field, value) => ({ length: String(value.length), digest: 'test' }),
     observe: () => undefined,
     report: error => reported.push(error),
@@ -69,6 +79,7 @@ export async function openBareDoor(
       calls.close();
       await channels.close();
       await store.close();
+      await sessions.close();
       await identity.close();
       refusals.close();
       await audit.close();

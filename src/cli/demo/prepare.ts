@@ -108,6 +108,7 @@ function secretFiles(places: DemoPlaces, clock: Clock): Record<string, PlannedFi
     'secrets/database-url': hidden(`${places.databaseUrl}\n`),
     'secrets/reader-url': hidden(`${places.readerUrl}\n`),
     'secrets/digest-key': hidden(`${clock.random(32).toString('base64url')}\n`),
+    'secrets/session-key': hidden(`${clock.random(32).toString('base64url')}\n`),
   };
 }
 
@@ -205,6 +206,7 @@ function configFile(places: DemoPlaces): string {
     policy: { directory: `${packageRoot}policies` },
     database: { url: { file: 'secrets/database-url' }, reader_url: { file: 'secrets/reader-url' } },
     audit: { digest_key: { file: 'secrets/digest-key' } },
+    sessions: { key: { file: 'secrets/session-key' } },
     approvals: { base_url: places.httpUrl, approvers: 'carol@example.com' },
     limits: { shutdown_grace: '2s' },
     log: { level: 'warn' },

@@ -25,7 +25,7 @@ export const debugHandlers = [
   bidiStream(DebugService.method.containerRun, async (node, receive, send, call) => {
     const spec = await receiveSpec(receive);
     assertRunnable(node, spec);
-    const { terminal, input } = createTerminal(spec.tty, stdoutData =>
+    const { terminal, input, drained } = createTerminal(spec.tty, stdoutData =>
       send({ resp: { case: 'stdoutData', value: stdoutData } }),
     );
     const gone = new AbortController();
@@ -42,6 +42,7 @@ export const debugHandlers = [
     running.catch(() => undefined);
     const broken = listening.then(() => new Promise<never>(() => undefined));
     const status = await unlessAborted(Promise.race([running, killed.promise, broken]), call.signal);
+    await unlessAborted(drained(), call.signal);
     await send({ resp: { case: 'exitCode', value: status } });
     await listening;
   }),

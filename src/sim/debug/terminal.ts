@@ -29,7 +29,7 @@ const maxWaiting = 10_000;
 export function createTerminal(
   tty: boolean,
   send: (bytes: Buffer) => Promise<void>,
-): { readonly terminal: Terminal; readonly input: TerminalInput } {
+): { readonly terminal: Terminal; readonly input: TerminalInput; readonly drained: () => Promise<void> } {
   const lines: (string | typeof interrupted)[] = [];
   const discipline = new LineDiscipline();
   let ended = false;
@@ -77,6 +77,8 @@ export function createTerminal(
     wake();
   };
   return {
+    // An echo may still be on its way when the program is over.
+    drained: () => sending,
     terminal: {
       tty,
       get size() {

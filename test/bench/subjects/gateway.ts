@@ -65,6 +65,7 @@ const stages: CallStages = {
   // Version never needs one; a call that does would fail here, and the run with it.
   approvals: undefined as never,
   versions: undefined as never,
+  sessions: undefined as never,
   audit,
   refusals: createRefusals({ audit, clock }),
   channels: nodeChannels(settings),
