@@ -31,6 +31,7 @@ import { createIdentity } from './identity/authenticate.ts';
 import { createPolicyEngine } from './policy/engine.ts';
 import { renderExplanation } from './policy/explain.ts';
 import { refusalMessage } from './policy/refusal.ts';
+import { type Sealing, startSealing } from './seal/sealing.ts';
 import { readAuditorKey } from './sessions/keys.ts';
 import { createSessions } from './sessions/sessions.ts';
 import { createChannels } from './upstream/connections.ts';
@@ -94,11 +95,15 @@ async function assemble(
   closers.push(() => reader.close());
   await assertDatabaseFit(writer);
 
+  // Before the first record of this process, and closed after its last one.
+  const sealing = await openSealing(config, clock, log);
+  if (sealing !== undefined) closers.push(() => sealing.close());
   const audit = await openAuditLog({
     connection: { url: database.url, connectTimeoutMs: database.connect_timeout },
     replica: hostname(),
     clock,
     report: (problem, cause) => log.error({ err: cause }, problem),
+    onDurable: batch => sealing?.onDurable(batch),
   });
   closers.push(() => audit.close());
   const refusals = createRefusals({ audit, clock });
@@ -114,6 +119,7 @@ async function assemble(
     auditQueue: () => audit.health().queued,
     auditHealthy: () => audit.health().ok,
     openCalls: () => calls.size,
+    sealing: () => sealing?.health(),
   });
 
   const policy = await createPolicyEngine({
@@ -259,6 +265,7 @@ async function assemble(
       readiness: () => [
         // The cause stays in the process log: this page is public.
         auditReadiness(audit.health().ok),
+        ...sealingReadiness(sealing),
         { name: 'policy', ok: true, message: `revision ${policy.revision().slice(0, 12)}` },
         {
           name: 'serving',
@@ -331,6 +338,27 @@ function fleetDetails(change: FleetChange): Record<string, AuditValue> {
           ],
     ),
   );
+}
+
+/** Undefined where nothing is configured: then the log is kept, and nobody can tell whether it was changed. */
+async function openSealing(config: Config, clock: Clock, log: Logger): Promise<Sealing | undefined> {
+  const { sealing: settings, database } = config;
+  if (settings === undefined || database.sealer_url === undefined) {
+    log.warn('the audit log is not sealed: changes by whoever owns the database would not show');
+    return undefined;
+  }
+  return await startSealing({
+    settings,
+    connection: { url: database.sealer_url, connectTimeoutMs: database.connect_timeout },
+    clock,
+    report: (problem, cause) => log.error({ err: cause }, problem),
+  });
+}
+
+function sealingReadiness(sealing: Sealing | undefined): { name: string; ok: boolean; message: string }[] {
+  if (sealing === undefined) return [];
+  const { ok, message } = sealing.health();
+  return [{ name: 'sealing', ok, message }];
 }
 
 function auditReadiness(ok: boolean): { name: string; ok: boolean; message: string } {

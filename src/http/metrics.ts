@@ -5,6 +5,18 @@ export interface MetricsSources {
   readonly auditQueue: () => number;
   readonly auditHealthy: () => boolean;
   readonly openCalls: () => number;
+  /** Undefined where the log is not sealed. */
+  readonly sealing: () => SealingFigures | undefined;
+}
+
+/** What the metrics page shows of the signed tree over the log. */
+export interface SealingFigures {
+  readonly size: number;
+  readonly lagSeconds: number;
+  readonly fork: string | undefined;
+  readonly signs: boolean;
+  readonly unchecked: number;
+  readonly witnesses: readonly { readonly size: number; readonly answeredAt: number | undefined }[];
 }
 
 export interface Metrics {
@@ -54,6 +66,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   gauge(registry, 'talosgate_audit_queue', 'Audit records waiting to be durable.', sources.auditQueue);
   gauge(registry, 'talosgate_audit_up', '1 while audit records can be written.', () => Number(sources.auditHealthy()));
   gauge(registry, 'talosgate_open_calls', 'Calls in progress.', sources.openCalls);
+  sealingGauges(registry, sources.sealing);
   return {
     registry,
     observe: call => {
@@ -75,4 +88,21 @@ function gauge(registry: Registry, name: string, help: string, read: () => numbe
       this.set(read());
     },
   });
+}
+
+/** All zero where the log is not sealed. Witnesses are summed up: their names are the operator's, but the page is public. */
+function sealingGauges(registry: Registry, read: MetricsSources['sealing']): void {
+  const add = (name: string, help: string, value: (figures: SealingFigures) => number): void =>
+    gauge(registry, `talosgate_seal_${name}`, help, () => {
+      const figures = read();
+      return figures === undefined ? 0 : value(figures);
+    });
+  add('records', 'Audit records that the newest checkpoint covers.', ({ size }) => size);
+  add('lag_seconds', 'Age of the oldest own record that no checkpoint covers.', ({ lagSeconds }) => lagSeconds);
+  add('forked', '1 when the log is not the one that was signed. Alarm.', ({ fork }) => Number(fork !== undefined));
+  add('signing', '1 on the replica that signs.', ({ signs }) => Number(signs));
+  add('unchecked', 'Own records that were not kept until a checkpoint covered them.', ({ unchecked }) => unchecked);
+  add('witnessed_records', 'Records up to which the least of the witnesses cosigned.', ({ witnesses }) =>
+    witnesses.length === 0 ? 0 : Math.min(...witnesses.map(({ size }) => size)),
+  );
 }

@@ -53,6 +53,7 @@ const metrics = createMetrics({
   auditQueue: () => audit.health().queued,
   auditHealthy: () => audit.health().ok,
   openCalls: () => calls.size,
+  sealing: () => undefined,
 });
 const stages: CallStages = {
   clock,
