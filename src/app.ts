@@ -28,6 +28,9 @@ import type { CallStages } from './gateway/stages.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createHttpServer } from './http/server.ts';
 import { createIdentity } from './identity/authenticate.ts';
+import { createChannels as createNotifyChannels } from './notify/channels.ts';
+import { startNotifier } from './notify/notifier.ts';
+import { createNotifyStore } from './notify/store.ts';
 import { createPolicyEngine } from './policy/engine.ts';
 import { renderExplanation } from './policy/explain.ts';
 import { refusalMessage } from './policy/refusal.ts';
@@ -180,6 +183,17 @@ async function assemble(
     clearInterval(lapsing);
     return Promise.resolve();
   });
+
+  const notifier = startNotifier({
+    channels: createNotifyChannels(config.notifications, config.authorities, clock),
+    store: createNotifyStore(writer),
+    clock,
+    record,
+    baseUrl: config.approvals.base_url,
+    giveUpMs: config.notifications.give_up,
+    report: (problem, cause) => log.warn({ err: cause }, problem),
+  });
+  closers.push(() => notifier.close());
 
   const channels = createChannels({
     clusters: config.clusters,

@@ -4,6 +4,7 @@ import { auditCommands } from './audit.ts';
 import { type CliContext, version } from './context.ts';
 import { demoCommand } from './demo/demo.ts';
 import { migrateCommand } from './migrate.ts';
+import { notifyCommands } from './notify.ts';
 import { policyCommands } from './policy.ts';
 import { serveCommand } from './serve.ts';
 import { setupCommands } from './setup.ts';
@@ -18,6 +19,7 @@ const commands: readonly ((parent: Command, context: CliContext) => void)[] = [
   policyCommands,
   auditCommands,
   approvalCommands,
+  notifyCommands,
   simCommand,
 ];
 

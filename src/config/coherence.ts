@@ -3,6 +3,7 @@ import { approvalProblems } from '../approvals/config.ts';
 import type { SettingsProblem } from '../core/settings.ts';
 import { fleetProblems } from '../fleet/config.ts';
 import { identityProblems } from '../identity/config.ts';
+import { notifyProblems } from '../notify/config.ts';
 import { sealingProblems } from '../seal/config.ts';
 import { sessionProblems } from '../sessions/config.ts';
 import { fileTrouble, splitAddress } from './notations.ts';
@@ -16,6 +17,7 @@ export async function coherenceProblems(config: ConfigFile): Promise<SettingsPro
     ...under('approvals', approvalProblems(config.approvals)),
     ...under('sealing', sealingProblems(config.sealing)),
     ...under('sessions', await sessionProblems(config.sessions)),
+    ...under('notifications', notifyProblems(config.notifications)),
     ...doorProblems(config),
     ...secretProblems(config),
     ...(await directoryProblems(config.policy.directory)),

@@ -26,6 +26,11 @@ function writeSection(values: Readonly<Record<string, unknown>>, schema: SchemaN
 function writeKey(key: string, value: unknown, schema: SchemaNode, indent: string): string[] {
   const isSection = schema.properties !== undefined && schema['x-notation'] === undefined;
   const present = value ?? (isSection && schema.default !== undefined ? {} : undefined);
+  const listed = Object.keys(schema.items?.properties ?? {});
+  if (present === undefined && listed.length > 0) {
+    const keys = listed.map((one, index) => `${indent}#   ${index === 0 ? '-' : ' '} ${one}: ...`);
+    return [`${indent}# ${key}:`, ...keys];
+  }
   if (present === undefined) return [`${indent}# ${key}:${placeholder(schema)}`];
   if (isSection) return [`${indent}${key}:`, ...writeSection(present as Section, schema, `${indent}  `)];
   const entry = schema.items;
@@ -46,8 +51,6 @@ function writeItem(item: Section, index: number, schema: SchemaNode, indent: str
 
 /** What stands behind a key that is commented out: its default, or the keys that it would have. */
 function placeholder(schema: SchemaNode): string {
-  const isEmptyList = Array.isArray(schema.default) && schema.default.length === 0;
-  if (isEmptyList && schema.items?.properties !== undefined) return ` [${outline(schema.items)} ]`;
   return schema.default === undefined ? outline(schema) : ` ${inline(schema.default)}`;
 }
 

@@ -32,6 +32,9 @@ export interface Config {
   readonly sealing: ConfigFile['sealing'];
   readonly approvals: ApprovalSettings;
   readonly sessions: ConfigFile['sessions'];
+  readonly notifications: ConfigFile['notifications'];
+  /** PEM texts of the CA bundles that `ca` keys name, by absolute path. */
+  readonly authorities: Materials['authorities'];
   readonly log: ConfigFile['log'];
   readonly limits: ConfigFile['limits'];
 }
@@ -105,7 +108,7 @@ async function judge({ path, file, source, filled, env, clock }: Shaped): Promis
 
 function toConfig(file: string, value: ConfigFile, materials: Materials): Config {
   const { listen, identity, clusters, default_cluster, policy, database, audit, sealing } = value;
-  const { approvals, sessions, log, limits } = value;
+  const { approvals, sessions, notifications, log, limits } = value;
   return {
     file,
     listen: {
@@ -121,6 +124,8 @@ function toConfig(file: string, value: ConfigFile, materials: Materials): Config
     sealing,
     approvals,
     sessions,
+    notifications,
+    authorities: materials.authorities,
     log,
     limits,
   };

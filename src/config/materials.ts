@@ -26,6 +26,8 @@ export interface Materials {
   readonly grpc: ServerTls;
   readonly http: ServerTls | undefined;
   readonly clusters: readonly ClusterTls[];
+  /** PEM texts of the CA bundles of other servers that the gateway calls, by absolute path. */
+  readonly authorities: ReadonlyMap<string, string>;
 }
 
 /** A problem in a file that the configuration names, or with the key that names it (`pemFile` undefined). */
@@ -89,11 +91,23 @@ export async function readMaterials(
     return { cluster: cluster.name, ca: ca ?? '', certificate: certificate ?? '', key: key ?? '' };
   }
 
+  async function receiverAuthorities(): Promise<Map<string, string>> {
+    const found = new Map<string, string>();
+    for (const group of ['webhooks', 'slack', 'mail'] as const) {
+      for (const [index, { ca }] of config.notifications[group].entries()) {
+        if (ca === undefined || found.has(ca)) continue;
+        found.set(ca, (await authorities(ca, ['notifications', group, index, 'ca'])) ?? '');
+      }
+    }
+    return found;
+  }
+
   const { grpc, http } = config.listen;
   const materials: Materials = {
     grpc: await serverTls(grpc.tls, grpc.client_ca, ['listen', 'grpc']),
     http: http.tls === undefined ? undefined : await serverTls(http.tls, http.client_ca, ['listen', 'http']),
     clusters: await Promise.all(config.clusters.map(clusterTls)),
+    authorities: await receiverAuthorities(),
   };
   return { materials, problems };
 }

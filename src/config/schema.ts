@@ -4,6 +4,7 @@ import { AuditSettings } from '../audit/config.ts';
 import { DatabaseSettings } from '../db/config.ts';
 import { FleetSettings } from '../fleet/config.ts';
 import { IdentitySettings } from '../identity/config.ts';
+import { NotifySettings } from '../notify/config.ts';
 import { PolicySettings } from '../policy/config.ts';
 import { SealingSettings } from '../seal/config.ts';
 import { SessionSettings } from '../sessions/config.ts';
@@ -28,6 +29,7 @@ export const ConfigFile = Type.Object(
     sealing: Type.Optional(SealingSettings),
     approvals: ApprovalSettings,
     sessions: SessionSettings,
+    notifications: NotifySettings,
     log: LogSettings,
     limits: LimitSettings,
   },

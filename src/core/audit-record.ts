@@ -18,6 +18,8 @@ export const auditKinds = [
   'session.killed',
   'session.ended',
   'session.lost',
+  'notification.delivered',
+  'notification.failed',
   'policy.activated',
   'policy.refused',
   'fleet.changed',

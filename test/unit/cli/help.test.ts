@@ -47,6 +47,8 @@ describe('the command line', () => {
       'approvals withdraw',
       'approvals revoke',
       'approvals cancel',
+      'notify',
+      'notify test',
       'sim',
     ]);
   });

@@ -68,7 +68,15 @@ describe('writeCommentedYaml', () => {
 
   it('writes what was asked for, and nothing else that counts', () => {
     const written: unknown = parse(writeCommentedYaml(values));
-    expect(written).toEqual({ ...values, policy: null, approvals: null, sessions: null, log: null, limits: null });
+    expect(written).toEqual({
+      ...values,
+      policy: null,
+      approvals: null,
+      sessions: null,
+      notifications: null,
+      log: null,
+      limits: null,
+    });
   });
 
   it('shows every key, commented out where it has no value', () => {
