@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import type { Logger } from 'pino';
 import { hearChanges } from './approvals/hear.ts';
 import { endLostGrant } from './approvals/lost.ts';
+import { endOrphans } from './approvals/orphans.ts';
 import { createApprovalStore } from './approvals/store.ts';
 import { openAuditLog } from './audit/log.ts';
 import { createAuditReader } from './audit/query.ts';
@@ -22,6 +23,7 @@ import { createPool } from './db/pool.ts';
 import { startDiscovery } from './fleet/discovery.ts';
 import { createFleet, type FleetChange } from './fleet/fleet.ts';
 import { createRunningCalls } from './gateway/calls.ts';
+import { createGrantEnds } from './gateway/grant-ends.ts';
 import { handleCall } from './gateway/handle-call.ts';
 import { startListener } from './gateway/listener.ts';
 import type { CallStages } from './gateway/stages.ts';
@@ -40,6 +42,9 @@ import { createSessions } from './sessions/sessions.ts';
 import { createChannels } from './upstream/connections.ts';
 import { listMembers } from './upstream/members.ts';
 import { createNodeVersions } from './upstream/node-versions.ts';
+
+/** Longest that calls and grants are given to be settled once the streams are gone, ms: a little more than a status is held. */
+const settleMs = 2_500;
 
 /** A running gateway. */
 export interface App {
@@ -101,12 +106,19 @@ async function assemble(
   // Before the first record of this process, and closed after its last one.
   const sealing = await openSealing(config, clock, log);
   if (sealing !== undefined) closers.push(() => sealing.close());
+  const report = (error: unknown, callId: string): void =>
+    log.error({ err: error, callId }, 'call failed inside the gateway');
+  const grantEnds = createGrantEnds({ end: (...args) => approvals.end(...args), report });
+
   const audit = await openAuditLog({
     connection: { url: database.url, connectTimeoutMs: database.connect_timeout },
     replica: hostname(),
     clock,
     report: (problem, cause) => log.error({ err: cause }, problem),
     onDurable: batch => sealing?.onDurable(batch),
+    onUnforwarded: ({ approvalId, callId }) => {
+      if (approvalId !== undefined) grantEnds.add(approvalId, 'not-forwarded', { callId });
+    },
   });
   closers.push(() => audit.close());
   const refusals = createRefusals({ audit, clock });
@@ -177,6 +189,7 @@ async function assemble(
   closers.push(() => upkeep.close());
   const lapsing = setInterval(() => {
     approvals.expire().catch((error: unknown) => log.warn({ err: error }, 'expiring approvals'));
+    endOrphans(writer, approvals).catch((error: unknown) => log.warn({ err: error }, 'ending grants of lost calls'));
   }, 5000);
   lapsing.unref();
   closers.push(() => {
@@ -249,8 +262,13 @@ async function assemble(
     versions,
     sessions,
     digest: fieldDigest(config.audit.digest_key, config.audit.digest_key_id),
+    grantEnds,
     observe: call => metrics.observe(call),
-    report: (error, callId) => log.error({ err: error, callId }, 'call failed inside the gateway'),
+    onOutcomePending: callId => {
+      metrics.outcomePending();
+      log.error({ callId }, 'the status of a call went out before its outcome was durable');
+    },
+    report,
   };
 
   let draining = false;
@@ -325,6 +343,9 @@ async function assemble(
     );
     await listener.drain(config.limits.shutdown_grace);
     clearTimeout(warning);
+    // The streams are gone; what is left of their calls is to be written before the log closes.
+    await calls.idle(settleMs);
+    await grantEnds.drain(settleMs);
   });
 
   return {

@@ -41,3 +41,15 @@ export const expire: Statement = {
   name: 'approval_expire',
   text: 'SELECT approval FROM talosgate.approval_expire($1) AS approval',
 };
+export const lapsesDue: Statement = {
+  name: 'approval_lapses_due',
+  text: 'SELECT approval FROM talosgate.approval_lapses_due($1) AS approval',
+};
+export const lapseRecorded: Statement = {
+  name: 'approval_lapse_recorded',
+  text: 'SELECT talosgate.approval_lapse_recorded($1)',
+};
+export const orphans: Statement = {
+  name: 'approval_orphans',
+  text: 'SELECT id, how FROM talosgate.approval_orphans($1)',
+};

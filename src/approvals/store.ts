@@ -129,6 +129,7 @@ export function createApprovalStore(options: ApprovalStoreOptions): ApprovalStor
   const recordLapsed = async (lapsed: readonly Approval[]): Promise<void> => {
     for (const approval of lapsed) {
       await record(approvalRecord('approval.ended', approval, undefined, { state: 'expired' }));
+      await callFunction(database, sql.lapseRecorded, [approval.id]);
     }
     if (lapsed.length > 0) changes.wake();
   };
@@ -268,6 +269,8 @@ export function createApprovalStore(options: ApprovalStoreOptions): ApprovalStor
     expire: async () => {
       const lapsed = await manyApprovals(database, sql.expire, [100]);
       await recordLapsed(lapsed);
+      // Whoever moved these did not live to record them.
+      await recordLapsed(await manyApprovals(database, sql.lapsesDue, [100]));
       return lapsed.length;
     },
     close: async () => {

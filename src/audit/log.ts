@@ -73,6 +73,8 @@ export interface AuditLogSettings {
   /** Takes what an operator should read. */
   readonly report?: ((problem: string, cause: unknown) => void) | undefined;
   readonly limits?: Partial<IntakeLimits> | undefined;
+  /** Told of each intent that landed although its caller had been told that it did not, beside the outcome that the log writes. */
+  readonly onUnforwarded?: ((intent: AuditRecord) => void) | undefined;
   /** Told of each batch that is durable now, in order and before whoever waits for one of its records. */
   readonly onDurable?: ((batch: DurableBatch) => void) | undefined;
   readonly breaker?: Partial<BreakerSettings> | undefined;
@@ -183,7 +185,9 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
   /** An intent whose caller was told "no" has landed all the same: say that nothing followed. */
   const endUnforwarded = (intent: AuditRecord): void => {
     const outcome = notForwarded(intent);
-    if (outcome !== undefined) enqueue(outcome).catch(() => undefined);
+    if (outcome === undefined) return;
+    enqueue(outcome).catch(() => undefined);
+    settings.onUnforwarded?.(intent);
   };
 
   const append = async (records: readonly AuditRecord[], options: AppendOptions, claim?: Claim): Promise<void> => {

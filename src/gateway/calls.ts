@@ -42,6 +42,8 @@ export interface RunningCalls {
    * have more open than one may have.
    */
   holdLegs(call: RunningCall, legs: number): void;
+  /** Resolves when no call runs any more, at the latest after `limitMs`. */
+  idle(limitMs: number): Promise<void>;
   /** Ends every running call; their callers are told the error. */
   endAll(error: GateError): void;
   close(): void;
@@ -64,6 +66,7 @@ export function createRunningCalls(
 ): RunningCalls {
   const calls = new Set<RunningCall>();
   const legsOf = new Map<string, number>();
+  const waiting = new Set<() => void>();
   let sweeping = false;
   const timer = setInterval(() => {
     if (sweeping) return;
@@ -85,6 +88,7 @@ export function createRunningCalls(
     end: call => {
       call.over = true;
       calls.delete(call);
+      if (calls.size === 0) for (const wake of waiting) wake();
       const caller = call.principal?.id;
       if (caller === undefined || call.heldLegs === 0) return;
       const left = (legsOf.get(caller) ?? 0) - call.heldLegs;
@@ -102,6 +106,16 @@ export function createRunningCalls(
       }
       legsOf.set(caller, open);
       call.heldLegs += legs;
+    },
+    idle: async limitMs => {
+      if (calls.size === 0) return;
+      const { promise, resolve } = Promise.withResolvers<undefined>();
+      const wake = (): void => resolve(undefined);
+      waiting.add(wake);
+      const timer = setTimeout(wake, limitMs);
+      await promise;
+      clearTimeout(timer);
+      waiting.delete(wake);
     },
     endAll: error => {
       for (const call of calls) endCall(call, error);

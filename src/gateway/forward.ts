@@ -1,25 +1,19 @@
 import { createStreamGuard } from '../catalog/stream-guard.ts';
-import type { Approval } from '../core/approval.ts';
-import type { AuditRecord } from '../core/audit-record.ts';
 import { GateError } from '../core/gate-error.ts';
-import { type GrpcStatus, grpcCodeName, grpcCodes } from '../core/grpc.ts';
+import { type GrpcStatus, grpcCodes } from '../core/grpc.ts';
 import { encodeFrame } from '../core/grpc-frame.ts';
-import type { RelayResult } from '../core/relay-result.ts';
 import { type Leg as FanOutLeg, fanOut } from '../upstream/fan-out.ts';
 import { type UpstreamHeaders, upstreamHeaders } from '../upstream/metadata.ts';
 import { relay } from '../upstream/relay.ts';
-import { actedFrom, outcomeRecord } from './call-records.ts';
 import type { RunningCall } from './calls.ts';
 import { denialText } from './decide-legs.ts';
 import { statusOf } from './grpc-status.ts';
 import type { Leg } from './leg.ts';
+import { outcomeWriter, pendingTrailers, type WriteOutcome } from './outcomes.ts';
 import { refuse } from './respond.ts';
 import type { SessionLimits } from './session-limits.ts';
 import { recordAhead, type ShellSession, startShell } from './shell-session.ts';
 import type { Admitted, CallStages, Granted } from './stages.ts';
-
-/** How long the status of a call that changed or revealed something waits for its outcome to be durable, ms. */
-const outcomeHoldMs = 2000;
 
 /**
  * Sends an admitted call, whose intents are durable, to its nodes and the replies back; writes one outcome for each
@@ -65,7 +59,7 @@ async function forwardOne(
     return await giveUp(call, admitted, statusOf(GateError.from(thrown)), stages);
   }
   const first = encodeFrame(facts.canonical);
-  const write = outcomeWriter(call, admitted, stages);
+  const write = outcomeWriter(call, admitted.facts.risk, stages);
   const held = facts.risk !== 'read';
   const result = await relay({
     downstream: call.incoming.stream,
@@ -83,7 +77,9 @@ async function forwardOne(
     beforeTrailers: held
       ? outcome => {
           session?.over(outcome);
-          return write(leg, session?.settle(outcome) ?? outcome, session?.details());
+          return write(leg, session?.settle(outcome) ?? outcome, session?.details()).then(written =>
+            pendingTrailers(call, [written], stages),
+          );
         }
       : undefined,
   });
@@ -99,8 +95,8 @@ async function forwardMany(
   stages: CallStages,
 ): Promise<GrpcStatus> {
   const { method, facts, body } = admitted;
-  const write = outcomeWriter(call, admitted, stages);
-  const written: Promise<void>[] = [];
+  const write = outcomeWriter(call, admitted.facts.risk, stages);
+  const written: ReturnType<WriteOutcome>[] = [];
   const guard = createStreamGuard(method);
   const legs = granted.legs.map((leg): FanOutLeg => {
     const hostname = leg.target.asked;
@@ -125,7 +121,10 @@ async function forwardMany(
       const leg = granted.legs[index];
       if (leg !== undefined) written.push(write(leg, outcome));
     },
-    beforeTrailers: facts.risk === 'read' ? undefined : () => Promise.all(written).then(() => undefined),
+    beforeTrailers:
+      facts.risk === 'read'
+        ? undefined
+        : () => Promise.all(written).then(results => pendingTrailers(call, results, stages)),
   });
   return result.status;
 }
@@ -156,40 +155,6 @@ function limitsOf(leg: Leg, stages: CallStages): SessionLimits {
   return { ...limits, sessionMs: Math.min(limits.sessionMs, leg.grant?.sessionMs ?? limits.sessionMs) };
 }
 
-type WriteOutcome = (leg: Leg, result: RelayResult, details?: AuditRecord['details']) => Promise<void>;
-
-/** Writes each leg's outcome once. The promise resolves when it is durable, or after two seconds in any case. */
-function outcomeWriter(call: RunningCall, admitted: Admitted, stages: CallStages): WriteOutcome {
-  const started = call.incoming.receivedMonotonic;
-  return (leg, result, details) => {
-    if (!call.openLegs.delete(leg.index)) return Promise.resolve();
-    const durationUs = stages.clock.monotonic() - started;
-    // A log that cannot even queue it reports that itself; the caller gets the true status all the same.
-    const patient = admitted.facts.risk === 'read';
-    const durable = stages.audit
-      .enqueue(outcomeRecord(call, leg, result, durationUs, details), { patient })
-      .catch(() => undefined);
-    if (leg.grant !== undefined) endGrant(leg.grant, call, result, stages);
-    if (patient) return durable;
-    return Promise.race([durable, pause(outcomeHoldMs)]);
-  };
-}
-
-/** What ran on the grant is over. Nobody waits for it: the claim is what keeps a grant from being used again. */
-export function endGrant(grant: Approval, call: RunningCall, result: RelayResult, stages: CallStages): void {
-  const why = `${result.endCause}: ${grpcCodeName(result.status.code)}`;
-  stages.approvals.store.end(grant.id, { how: 'ended', why }, actedFrom(call)).catch((thrown: unknown) => {
-    // Revoked or lost before: its end is on record already.
-    if (GateError.from(thrown).code !== 'conflict') stages.report(thrown, call.id);
-  });
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise(resolve => {
-    setTimeout(resolve, ms).unref();
-  });
-}
-
 /** Ends a call whose intents are written but of which nothing was sent. */
 async function giveUp(
   call: RunningCall,
@@ -197,11 +162,12 @@ async function giveUp(
   status: GrpcStatus,
   stages: CallStages,
 ): Promise<GrpcStatus> {
-  const write = outcomeWriter(call, admitted, stages);
+  const write = outcomeWriter(call, admitted.facts.risk, stages);
   const nothing = { requestBytes: 0, requestMessages: 0, responseBytes: 0, responseMessages: 0, forwarded: false };
   const written = [...call.openLegs.values()].map(leg => write(leg, { status, endCause: 'not-forwarded', ...nothing }));
-  if (admitted.facts.risk !== 'read') await Promise.all(written);
-  refuse(call.incoming.stream, status);
+  const metadata =
+    admitted.facts.risk === 'read' ? undefined : pendingTrailers(call, await Promise.all(written), stages);
+  refuse(call.incoming.stream, status, { metadata });
   return status;
 }
 

@@ -7,7 +7,7 @@ import { obtainGrants } from './approvals.ts';
 import { actedFrom, denyRecord, intentRecord, outcomeRecord } from './call-records.ts';
 import { endOf, type RunningCall } from './calls.ts';
 import { decideLegs, denialOf, denialText } from './decide-legs.ts';
-import { endGrant, forward } from './forward.ts';
+import { forward } from './forward.ts';
 import { reachNodes, watchGrants } from './grants.ts';
 import { statusOf } from './grpc-status.ts';
 import { refuseShell } from './held-debug.ts';
@@ -150,7 +150,9 @@ function failCall(call: RunningCall, thrown: unknown, stages: CallStages): void 
   const reason = failureReason(error);
   for (const leg of call.openLegs.values()) {
     void stages.audit.enqueue(outcomeRecord(call, leg, notForwarded(status), 0));
-    if (leg.grant !== undefined) endGrant(leg.grant, call, notForwarded(status), stages);
+    if (leg.grant !== undefined) {
+      stages.grantEnds.add(leg.grant.id, `not-forwarded: ${grpcCodeName(status.code)}`, actedFrom(call));
+    }
   }
   // Not when the log is away, for there is nothing to write to; nor when an intent may still land, for the log itself
   // ends such an intent as not forwarded.

@@ -1,16 +1,12 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { GrpcStatus } from '../core/grpc.ts';
-import { endWithStatus, headersOnly, lingerThenClose } from '../upstream/reply.ts';
+import { endWithStatus, headersOnly, lingerThenClose, type StatusOptions } from '../upstream/reply.ts';
 
 /**
  * Ends a call with a status: trailers only when nothing was sent yet, else trailers. Does nothing on a stream that is
  * gone. The rest of the request is discarded for a while, so that a client in the middle of an upload sees the status.
  */
-export function refuse(
-  stream: ServerHttp2Stream,
-  status: GrpcStatus,
-  options?: { readonly detailsBin?: Uint8Array },
-): void {
+export function refuse(stream: ServerHttp2Stream, status: GrpcStatus, options?: StatusOptions): void {
   endWithStatus(stream, status, options);
 }
 

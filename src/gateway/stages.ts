@@ -17,6 +17,7 @@ import type { Sessions } from '../sessions/sessions.ts';
 import type { Channels } from '../upstream/connections.ts';
 import type { NodeVersions } from '../upstream/node-versions.ts';
 import type { RunningCalls } from './calls.ts';
+import type { GrantEnds } from './grant-ends.ts';
 import type { Leg } from './leg.ts';
 import type { SessionLimits } from './session-limits.ts';
 
@@ -38,7 +39,10 @@ export interface CallStages {
   /** Records shells. */
   readonly sessions: Sessions;
   readonly digest: FieldDigest;
+  readonly grantEnds: GrantEnds;
   readonly observe: (call: CallObservation) => void;
+  /** The status of a call that changed or revealed something went out before its outcome was durable. */
+  readonly onOutcomePending: (callId: string) => void;
   /** An error that the caller is not told about: goes to the process log with the call id. */
   readonly report: (error: unknown, callId: string) => void;
 }

@@ -23,6 +23,7 @@ export interface Metrics {
   readonly registry: Registry;
   observe(call: CallObservation): void;
   policyLoad(ok: boolean): void;
+  outcomePending(): void;
 }
 
 /**
@@ -63,6 +64,11 @@ export function createMetrics(sources: MetricsSources): Metrics {
     labelNames: ['result'],
     registers: [registry],
   });
+  const pending = new Counter({
+    name: 'talosgate_audit_outcomes_pending_total',
+    help: 'Calls that changed or revealed something and got their status before their outcome was durable.',
+    registers: [registry],
+  });
   gauge(registry, 'talosgate_audit_queue', 'Audit records waiting to be durable.', sources.auditQueue);
   gauge(registry, 'talosgate_audit_up', '1 while audit records can be written.', () => Number(sources.auditHealthy()));
   gauge(registry, 'talosgate_open_calls', 'Calls in progress.', sources.openCalls);
@@ -76,6 +82,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
       if (call.intentSeconds !== undefined) intents.observe(call.intentSeconds);
     },
     policyLoad: ok => loads.inc({ result: ok ? 'activated' : 'refused' }),
+    outcomePending: () => pending.inc(),
   };
 }
 

@@ -6,7 +6,7 @@ import { type GrpcStatus, grpcCodes, maxMessageBytes } from '../core/grpc.ts';
 import { encodeFrame, FrameCounter } from '../core/grpc-frame.ts';
 import { statusOf } from '../core/grpc-status.ts';
 import type { CallKind } from '../core/method.ts';
-import type { RelayResult } from '../core/relay-result.ts';
+import type { ExtraTrailers, RelayResult } from '../core/relay-result.ts';
 import type { RequestBody, RequestBodySink } from '../core/request-body.ts';
 import type { Channel } from './channel.ts';
 import { watchDeadline } from './deadline.ts';
@@ -44,8 +44,11 @@ export interface FanOutOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called once for each leg with a channel when it ends, by its position in `legs`. */
   readonly onLegEnd: (leg: number, result: RelayResult) => void;
-  /** Called once after the last leg; a promise holds the trailers back. Should it reject, that error is the status. */
-  readonly beforeTrailers?: ((result: RelayResult) => Promise<void> | undefined) | undefined;
+  /**
+   * Called once after the last leg; a promise holds the trailers back and may bring more. Should it reject, that error is
+   * the status.
+   */
+  readonly beforeTrailers?: ((result: RelayResult) => Promise<ExtraTrailers | undefined> | undefined) | undefined;
 }
 
 /**
@@ -269,14 +272,14 @@ class FanOut implements RequestBodySink, FanOutLegEvents {
     };
     this.#result = result;
     this.#unwatch?.();
-    const finish = (): void => {
+    const finish = (extra?: ExtraTrailers): void => {
       if (cause === 'server') {
-        this.#reply.finish(() => {
+        this.#reply.finish(extra, () => {
           this.#resolve(result);
         });
         return;
       }
-      endWithStatus(this.#o.downstream, status);
+      endWithStatus(this.#o.downstream, status, { metadata: extra });
       this.#resolve(result);
     };
     const held = this.#o.beforeTrailers?.(result);

@@ -2,6 +2,7 @@ import type { ServerHttp2Stream } from 'node:http2';
 import { GateError } from '../core/gate-error.ts';
 import { type GrpcStatus, grpcCodes, maxMessageBytes } from '../core/grpc.ts';
 import { encodeFrame, framePrefixBytes } from '../core/grpc-frame.ts';
+import type { ExtraTrailers } from '../core/relay-result.ts';
 import { errorField, fieldOne, hostnameField, labelReply } from './aggregate.ts';
 import { endWithTrailers, streamedReply } from './reply.ts';
 
@@ -11,8 +12,8 @@ export interface MergedReply {
   add(from: ReplyPart, payload: Buffer): void;
   /** A node has ended; a status other than OK becomes part of the reply. */
   end(from: ReplyPart, status: GrpcStatus): void;
-  /** All nodes have ended: sends what is left and OK. `onSent` is called when it was handed to the connection. */
-  finish(onSent: () => void): void;
+  /** All nodes have ended: sends what is left and OK, with more trailers if there are. `onSent` is called when it was handed to the connection. */
+  finish(extra: ExtraTrailers | undefined, onSent: () => void): void;
   /** Sent or kept so far. */
   readonly bytes: number;
   readonly messages: number;
@@ -68,10 +69,10 @@ class UnaryReply implements MergedReply {
     else if (!this.#answered.has(index)) this.#push(fieldOne(hostnameField(hostname)));
   }
 
-  finish(onSent: () => void): void {
+  finish(extra: ExtraTrailers | undefined, onSent: () => void): void {
     open(this.#downstream);
     if (!gone(this.#downstream)) this.#downstream.write(encodeFrame(Buffer.concat(this.#parts)));
-    endWithTrailers(this.#downstream, { 'grpc-status': '0' }, onSent);
+    endWithTrailers(this.#downstream, { 'grpc-status': '0', ...extra }, onSent);
   }
 
   #push(part: Buffer): void {
@@ -107,9 +108,9 @@ class StreamedReply implements MergedReply {
     if (status.code !== grpcCodes.OK) this.#write(encodeFrame(errorField(hostname, status)));
   }
 
-  finish(onSent: () => void): void {
+  finish(extra: ExtraTrailers | undefined, onSent: () => void): void {
     open(this.#downstream);
-    endWithTrailers(this.#downstream, { 'grpc-status': '0' }, onSent);
+    endWithTrailers(this.#downstream, { 'grpc-status': '0', ...extra }, onSent);
   }
 
   #write(frame: Buffer): void {

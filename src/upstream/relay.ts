@@ -5,7 +5,7 @@ import { GateError } from '../core/gate-error.ts';
 import { type GrpcStatus, grpcCodes } from '../core/grpc.ts';
 import { encodeFrame, FrameCounter } from '../core/grpc-frame.ts';
 import { statusOf } from '../core/grpc-status.ts';
-import type { RelayResult } from '../core/relay-result.ts';
+import type { ExtraTrailers, RelayResult } from '../core/relay-result.ts';
 import type { RequestBody, RequestBodySink } from '../core/request-body.ts';
 import type { Channel } from './channel.ts';
 import { watchDeadline } from './deadline.ts';
@@ -39,9 +39,9 @@ export interface RelayOptions {
   readonly signal?: AbortSignal | undefined;
   /**
    * Called exactly once with the outcome, before the caller learns the status (or when the caller is gone); a promise
-   * holds the trailers back. Should it reject, the caller is given that error as status.
+   * holds the trailers back and may bring more. Should it reject, the caller is given that error as status.
    */
-  readonly beforeTrailers?: ((result: RelayResult) => Promise<void> | undefined) | undefined;
+  readonly beforeTrailers?: ((result: RelayResult) => Promise<ExtraTrailers | undefined> | undefined) | undefined;
 }
 
 /**
@@ -189,14 +189,14 @@ class Relay implements RequestBodySink, NodeCallEvents {
 
   #endWithNode(end: NodeEnd): void {
     if (end.by === 'loss') {
-      this.#settle(end.status, 'upstream-lost', result => {
-        endWithStatus(this.#o.downstream, result.status);
+      this.#settle(end.status, 'upstream-lost', (result, metadata) => {
+        endWithStatus(this.#o.downstream, result.status, { metadata });
       });
       return;
     }
     this.#whole?.flush();
-    this.#settle(end.status, 'server', result => {
-      endWithTrailers(this.#o.downstream, passingTrailers(end.trailers), () => {
+    this.#settle(end.status, 'server', (result, extra) => {
+      endWithTrailers(this.#o.downstream, { ...passingTrailers(end.trailers), ...extra }, () => {
         this.#resolve(result);
       });
     });
@@ -254,8 +254,8 @@ class Relay implements RequestBodySink, NodeCallEvents {
   #fail(error: GateError, cause: EndCause): void {
     if (this.#result !== undefined) return;
     this.#call?.cancel();
-    this.#settle(statusOf(error), cause, result => {
-      endWithStatus(this.#o.downstream, result.status);
+    this.#settle(statusOf(error), cause, (result, metadata) => {
+      endWithStatus(this.#o.downstream, result.status, { metadata });
     });
   }
 
@@ -268,7 +268,11 @@ class Relay implements RequestBodySink, NodeCallEvents {
     this.#settle({ code: grpcCodes.CANCELLED, message: 'cancelled by the caller' }, 'client', () => undefined);
   }
 
-  #settle(status: GrpcStatus, cause: EndCause, deliver: (result: RelayResult) => void): void {
+  #settle(
+    status: GrpcStatus,
+    cause: EndCause,
+    deliver: (result: RelayResult, extra: ExtraTrailers | undefined) => void,
+  ): void {
     if (this.#result !== undefined) return;
     const forwarded = this.#call !== undefined;
     const result: RelayResult = {
@@ -282,8 +286,8 @@ class Relay implements RequestBodySink, NodeCallEvents {
     };
     this.#result = result;
     this.#unwatch?.();
-    const finish = (): void => {
-      deliver(result);
+    const finish = (extra?: ExtraTrailers): void => {
+      deliver(result, extra);
       // Without trailers of the node to wait for, there is nothing left to observe.
       if (cause !== 'server') this.#resolve(result);
     };

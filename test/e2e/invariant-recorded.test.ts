@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openSession, type Session } from '../../src/db/connection.ts';
 import { cp, followLogs, reboot, version, worker, worker2 } from '../support/calls.ts';
+import { ask } from '../support/https.ts';
 import { expectStatus } from '../support/refusal.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { until } from '../support/until.ts';
@@ -90,6 +91,9 @@ describe('a call while the log is slow', () => {
     const answer = await calling;
     expect(answer).toMatchObject({ code: 10, message: 'not now' });
     expect(answer.milliseconds).toBeGreaterThan(1900);
+    expect(stack.log.join('\n')).toContain('before its outcome was durable');
+    const metrics = await ask(stack.api('carol'), '/metrics');
+    expect(metrics.text).toMatch(/^talosgate_audit_outcomes_pending_total 1$/m);
     stack.wire.mend();
     await watch.kinds('call.intent', 'call.outcome');
   });

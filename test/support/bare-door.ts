@@ -6,6 +6,7 @@ import { systemClock } from '../../src/core/clock.ts';
 import { createPool } from '../../src/db/pool.ts';
 import { createFleet } from '../../src/fleet/fleet.ts';
 import { createRunningCalls } from '../../src/gateway/calls.ts';
+import { createGrantEnds } from '../../src/gateway/grant-ends.ts';
 import { handleCall } from '../../src/gateway/handle-call.ts';
 import { startListener } from '../../src/gateway/listener.ts';
 import type { CallStages } from '../../src/gateway/stages.ts';
@@ -61,7 +62,9 @@ export async function openBareDoor(
     versions: createNodeVersions({ channels, clock }),
     sessions,
     digest: (_field, value) => ({ length: String(value.length), digest: 'test' }),
+    grantEnds: createGrantEnds({ end: (...args) => store.end(...args), report: error => reported.push(error) }),
     observe: () => undefined,
+    onOutcomePending: () => undefined,
     report: error => reported.push(error),
     ...stages,
   };

@@ -74,7 +74,9 @@ const stages: CallStages = {
     length: String(value.length),
     digest: `bench:${createHmac('sha256', 'bench').update(field).update('\0').update(value).digest('hex')}`,
   }),
+  grantEnds: undefined as never,
   observe: call => metrics.observe(call),
+  onOutcomePending: () => metrics.outcomePending(),
   report: (error, callId) => log.error({ err: error, callId }, 'call failed'),
 };
 

@@ -280,11 +280,8 @@ describe('relay', () => {
     expect(bridge.results[0]?.endCause).toBe('gateway');
   });
 
-  it('holds the trailers back until beforeTrailers has resolved', async () => {
-    let release: () => void = () => undefined;
-    const held = new Promise<void>(resolve => {
-      release = resolve;
-    });
+  it('holds the trailers back until beforeTrailers has resolved, and adds those that it brings', async () => {
+    const { promise: held, resolve: release } = Promise.withResolvers<Readonly<Record<string, string>>>();
     const { client } = await setUp(
       call => {
         answer(call, [encodeFrame(Buffer.from('done'))], { 'grpc-status': '0' });
@@ -300,8 +297,9 @@ describe('relay', () => {
     });
     await new Promise(resolve => setTimeout(resolve, 100));
     expect(ended).toBe(false);
-    release();
-    expect((await call.reply).code).toBe(0);
+    release({ 'outcome-pending': 'id' });
+    const reply = await call.reply;
+    expect([reply.code, reply.trailers.includes('outcome-pending')]).toEqual([0, true]);
   });
 
   it('gives the error of beforeTrailers instead of the status of the node', async () => {
