@@ -16,10 +16,12 @@ import { createCatalog } from './catalog/catalog.ts';
 import type { FieldDigest } from './catalog/inspect-request.ts';
 import type { Config } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
+import type { SinkStatus } from './core/export-sink.ts';
 import { GateError } from './core/gate-error.ts';
 import type { AuditValue } from './core/method.ts';
 import { assertDatabaseFit } from './db/database-fit.ts';
 import { createPool } from './db/pool.ts';
+import { startExports } from './export/exports.ts';
 import { startDiscovery } from './fleet/discovery.ts';
 import { createFleet, type FleetChange } from './fleet/fleet.ts';
 import { createRunningCalls } from './gateway/calls.ts';
@@ -135,6 +137,7 @@ async function assemble(
     auditHealthy: () => audit.health().ok,
     openCalls: () => calls.size,
     sealing: () => sealing?.health(),
+    exportSinks: () => exports.statuses(),
   });
 
   const policy = await createPolicyEngine({
@@ -272,6 +275,19 @@ async function assemble(
   };
 
   let draining = false;
+  const scan = createAuditScan(reader);
+  const exports = await startExports({
+    settings: config.export,
+    connection: { url: database.url, connectTimeoutMs: database.connect_timeout },
+    writer,
+    scan,
+    clock,
+    version,
+    host: hostname(),
+    report: problem => log.warn(problem),
+  });
+  closers.push(() => exports.close());
+
   const http = await createHttpServer(
     config.listen.http,
     {
@@ -292,12 +308,14 @@ async function assemble(
       record,
       recordStranger: denial => refusals.stranger(denial),
       auditReader: createAuditReader(reader),
-      auditScan: createAuditScan(reader),
+      auditScan: scan,
+      sinks: exports,
       approvals,
       readiness: () => [
         // The cause stays in the process log: this page is public.
         auditReadiness(audit.health().ok),
         ...sealingReadiness(sealing),
+        ...exportReadiness(exports.statuses()),
         { name: 'policy', ok: true, message: `revision ${policy.revision().slice(0, 12)}` },
         {
           name: 'serving',
@@ -394,6 +412,15 @@ function sealingReadiness(sealing: Sealing | undefined): { name: string; ok: boo
   if (sealing === undefined) return [];
   const { ok, message } = sealing.health();
   return [{ name: 'sealing', ok, message }];
+}
+
+/** Told, but no reason to take no calls: a receiver that is away loses nothing. */
+function exportReadiness(sinks: readonly SinkStatus[]): { name: string; ok: boolean; message: string }[] {
+  return sinks.map(({ name, state, lag }) => ({
+    name: `export ${name}`,
+    ok: true,
+    message: `${state}, ${lag} records behind`,
+  }));
 }
 
 function auditReadiness(ok: boolean): { name: string; ok: boolean; message: string } {

@@ -3,6 +3,7 @@ import { type Entry, entryColumns, entryRow } from './audit-entry.ts';
 import { exportCommand } from './audit-export.ts';
 import { addFilters, addToQuery, type FilterOptions, formatOption, queryOf } from './audit-filters.ts';
 import { showCommand } from './audit-show.ts';
+import { sinkCommands } from './audit-sinks.ts';
 import { statsCommand } from './audit-stats.ts';
 import { tailCommand } from './audit-tail.ts';
 import { type ClientOptions, callApi, clientSettings } from './client.ts';
@@ -34,4 +35,5 @@ export function auditCommands(parent: Command, context: CliContext): void {
   tailCommand(audit, context);
   statsCommand(audit, context);
   exportCommand(audit, context);
+  sinkCommands(audit, context);
 }

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { approvalProblems } from '../approvals/config.ts';
 import type { SettingsProblem } from '../core/settings.ts';
+import { exportProblems } from '../export/config.ts';
 import { fleetProblems } from '../fleet/config.ts';
 import { identityProblems } from '../identity/config.ts';
 import { notifyProblems } from '../notify/config.ts';
@@ -18,6 +19,7 @@ export async function coherenceProblems(config: ConfigFile): Promise<SettingsPro
     ...under('sealing', sealingProblems(config.sealing)),
     ...under('sessions', await sessionProblems(config.sessions)),
     ...under('notifications', notifyProblems(config.notifications)),
+    ...under('export', exportProblems(config.export)),
     ...doorProblems(config),
     ...secretProblems(config),
     ...(await directoryProblems(config.policy.directory)),

@@ -24,16 +24,15 @@ function writeSection(values: Readonly<Record<string, unknown>>, schema: SchemaN
 }
 
 function writeKey(key: string, value: unknown, schema: SchemaNode, indent: string): string[] {
-  const isSection = schema.properties !== undefined && schema['x-notation'] === undefined;
-  const present = value ?? (isSection && schema.default !== undefined ? {} : undefined);
-  const listed = Object.keys(schema.items?.properties ?? {});
-  if (present === undefined && listed.length > 0) {
-    const keys = listed.map((one, index) => `${indent}#   ${index === 0 ? '-' : ' '} ${one}: ...`);
-    return [`${indent}# ${key}:`, ...keys];
-  }
-  if (present === undefined) return [`${indent}# ${key}:${placeholder(schema)}`];
-  if (isSection) return [`${indent}${key}:`, ...writeSection(present as Section, schema, `${indent}  `)];
+  const isSection = isSectionNode(schema);
   const entry = schema.items;
+  const present = value ?? (isSection && schema.default !== undefined ? {} : undefined);
+  if (present === undefined) {
+    if (entry?.properties === undefined) return [`${indent}# ${key}:${placeholder(schema)}`];
+    const [first = '', ...rest] = skeleton(entry, '');
+    return [`${indent}# ${key}:`, `${indent}#   - ${first}`, ...rest.map(line => `${indent}#     ${line}`)];
+  }
+  if (isSection) return [`${indent}${key}:`, ...writeSection(present as Section, schema, `${indent}  `)];
   if (Array.isArray(present) && entry?.properties !== undefined) {
     const items = present.flatMap((item: unknown, index) => writeItem(item as Section, index, entry, `${indent}  `));
     return [`${indent}${key}:`, ...items];
@@ -52,6 +51,19 @@ function writeItem(item: Section, index: number, schema: SchemaNode, indent: str
 /** What stands behind a key that is commented out: its default, or the keys that it would have. */
 function placeholder(schema: SchemaNode): string {
   return schema.default === undefined ? outline(schema) : ` ${inline(schema.default)}`;
+}
+
+function isSectionNode(schema: SchemaNode): boolean {
+  return schema.properties !== undefined && schema['x-notation'] === undefined;
+}
+
+/** Every key that an entry can have, one a line. */
+function skeleton(schema: SchemaNode, indent: string): string[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([key, inner]) =>
+    isSectionNode(inner)
+      ? [`${indent}${key}:`, ...skeleton(inner, `${indent}  `)]
+      : [`${indent}${key}:${inner.default === undefined ? outline(inner) || ' ...' : ` ${inline(inner.default)}`}`],
+  );
 }
 
 function outline(schema: SchemaNode): string {

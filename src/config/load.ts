@@ -35,6 +35,7 @@ export interface Config {
   readonly notifications: ConfigFile['notifications'];
   /** PEM texts of the CA bundles that `ca` keys name, by absolute path. */
   readonly authorities: Materials['authorities'];
+  readonly export: ConfigFile['export'];
   readonly log: ConfigFile['log'];
   readonly limits: ConfigFile['limits'];
 }
@@ -126,6 +127,7 @@ function toConfig(file: string, value: ConfigFile, materials: Materials): Config
     sessions,
     notifications,
     authorities: materials.authorities,
+    export: value.export,
     log,
     limits,
   };

@@ -2,6 +2,7 @@ import Type from 'typebox';
 import { ApprovalSettings } from '../approvals/config.ts';
 import { AuditSettings } from '../audit/config.ts';
 import { DatabaseSettings } from '../db/config.ts';
+import { ExportSettings } from '../export/config.ts';
 import { FleetSettings } from '../fleet/config.ts';
 import { IdentitySettings } from '../identity/config.ts';
 import { NotifySettings } from '../notify/config.ts';
@@ -30,6 +31,7 @@ export const ConfigFile = Type.Object(
     approvals: ApprovalSettings,
     sessions: SessionSettings,
     notifications: NotifySettings,
+    export: ExportSettings,
     log: LogSettings,
     limits: LimitSettings,
   },

@@ -25,6 +25,7 @@ export const auditKinds = [
   'fleet.changed',
   'audit.read',
   'audit.exported',
+  'audit.sink',
   'overload.summary',
   'boot.open',
   'boot.close',

@@ -5,6 +5,7 @@ import type { AuditRecord } from '../core/audit-record.ts';
 import type { Identity } from '../core/authentication.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Decide, PolicyQuestion } from '../core/decision.ts';
+import type { SinkDesk } from '../core/export-sink.ts';
 import type { Risk } from '../core/method.ts';
 import type { Target } from '../core/target.ts';
 
@@ -61,6 +62,7 @@ export interface HttpDependencies {
   readonly auditReader: AuditReader | undefined;
   /** The same log, for exports. */
   readonly auditScan: AuditScan | undefined;
+  readonly sinks: SinkDesk;
   readonly approvals: ApprovalDesk;
   readonly readiness: () => readonly ReadinessCheck[];
   readonly metricsText: () => Promise<string>;

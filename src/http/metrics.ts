@@ -1,10 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { SinkState, SinkStatus } from '../core/export-sink.ts';
 import type { CallObservation } from '../core/observation.ts';
 
 export interface MetricsSources {
   readonly auditQueue: () => number;
   readonly auditHealthy: () => boolean;
   readonly openCalls: () => number;
+  readonly exportSinks: () => readonly SinkStatus[];
   /** Undefined where the log is not sealed. */
   readonly sealing: () => SealingFigures | undefined;
 }
@@ -73,6 +75,20 @@ export function createMetrics(sources: MetricsSources): Metrics {
   gauge(registry, 'talosgate_audit_up', '1 while audit records can be written.', () => Number(sources.auditHealthy()));
   gauge(registry, 'talosgate_open_calls', 'Calls in progress.', sources.openCalls);
   sealingGauges(registry, sources.sealing);
+  sinkGauge(
+    registry,
+    'talosgate_export_lag_records',
+    'Audit records that a receiver has not got yet.',
+    sources,
+    one => one.lag,
+  );
+  sinkGauge(
+    registry,
+    'talosgate_export_state',
+    'Receivers of the audit log: 0 running, 1 failing, 2 stopped.',
+    sources,
+    one => sinkStates[one.state],
+  );
   return {
     registry,
     observe: call => {
@@ -84,6 +100,28 @@ export function createMetrics(sources: MetricsSources): Metrics {
     policyLoad: ok => loads.inc({ result: ok ? 'activated' : 'refused' }),
     outcomePending: () => pending.inc(),
   };
+}
+
+const sinkStates = { running: 0, failing: 1, stopped: 2 } as const satisfies Record<SinkState, number>;
+
+/** One value for each configured receiver, by the name it has in the settings. */
+function sinkGauge(
+  registry: Registry,
+  name: string,
+  help: string,
+  sources: MetricsSources,
+  read: (status: SinkStatus) => number,
+): void {
+  new Gauge({
+    name,
+    help,
+    labelNames: ['sink'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const status of sources.exportSinks()) this.set({ sink: status.name }, read(status));
+    },
+  });
 }
 
 function gauge(registry: Registry, name: string, help: string, read: () => number): void {

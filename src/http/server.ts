@@ -12,6 +12,7 @@ import { approvalPage } from './routes/approval-page.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { auditExportRoutes } from './routes/audit-export.ts';
+import { auditSinkRoutes } from './routes/audit-sinks.ts';
 import { auditTailRoutes } from './routes/audit-tail.ts';
 import { decisionRoutes } from './routes/decisions.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -104,6 +105,7 @@ export async function createHttpServer(
   auditRoutes(server, dependencies);
   auditExportRoutes(server, dependencies);
   auditTailRoutes(server, dependencies);
+  auditSinkRoutes(server, dependencies);
   approvalRoutes(server, dependencies);
   decisionRoutes(server, dependencies);
   approvalPage(server);

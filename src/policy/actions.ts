@@ -22,6 +22,7 @@ export const gatewayActions = new Map<string, ActionFacts>([
   ['approvals.emergency', { risk: 'write', area: 'approvals' }],
   ['audit.read', { risk: 'read', area: 'audit' }],
   ['audit.export', { risk: 'read', area: 'audit' }],
+  ['audit.sinks', { risk: 'write', area: 'audit' }],
   ['sessions.replay', { risk: 'read', area: 'sessions' }],
 ]);
 

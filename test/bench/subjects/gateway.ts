@@ -54,6 +54,7 @@ const metrics = createMetrics({
   auditHealthy: () => audit.health().ok,
   openCalls: () => calls.size,
   sealing: () => undefined,
+  exportSinks: () => [],
 });
 const stages: CallStages = {
   clock,

@@ -74,6 +74,7 @@ describe('writeCommentedYaml', () => {
       approvals: null,
       sessions: null,
       notifications: null,
+      export: null,
       log: null,
       limits: null,
     });
