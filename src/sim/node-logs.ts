@@ -21,7 +21,9 @@ export function createLogs(
 ): NodeLogs {
   const pods = containers.filter(container => container.namespace === 'k8s.io' && container.id !== container.podId);
   const rate = facts.settings.logRate;
-  const serviceLogs = new Map([...services, 'controller-runtime', 'kernel'].map(id => [id, filled(id, facts, rate)]));
+  const serviceLogs = new Map(
+    [...services, 'controller-runtime', 'dns-resolve-cache', 'kernel'].map(id => [id, filled(id, facts, rate)]),
+  );
   const containerLogs = new Map(pods.map(pod => [pod.id, filled(pod.name, facts, rate)]));
   const kernelLog = new LineLog(kernelWriter(facts), rate);
   for (const text of bootMessages(facts)) kernelLog.append(kernelLine(facts, text));

@@ -12,7 +12,8 @@ export interface OwnedPower extends Power {
 /** The node's switch: goes down after `timing.shutdown`, comes back after `timing.away`, is ready after `timing.boot`. */
 export function createPower(o: {
   readonly state: () => NodeState;
-  readonly goDown: () => Promise<void>;
+  /** Takes no calls any more, lets those that run go on for `timing.grace`, then is gone. */
+  readonly goDown: (signal: AbortSignal) => Promise<void>;
   readonly comeUp: () => Promise<void>;
 }): OwnedPower {
   let current: AbortController | undefined;
@@ -24,7 +25,7 @@ export function createPower(o: {
   };
   const leave = async (actor: string, action: PowerAction, signal: AbortSignal): Promise<void> => {
     await announce(o.state(), actor, action, signal);
-    await o.goDown();
+    await o.goDown(signal);
   };
   return {
     reboot(actor, action = 'reboot') {

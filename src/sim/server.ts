@@ -31,6 +31,8 @@ export interface SimServer {
   readonly dial: string;
   readonly listening: boolean;
   start(): Promise<void>;
+  /** Stops listening and asks every client to go (GOAWAY); calls that run go on until `kill`. */
+  leave(): void;
   /** Stops listening and drops every connection without a goodbye. */
   kill(): Promise<void>;
 }
@@ -40,15 +42,24 @@ export function createSimServer(options: SimServerOptions): SimServer {
   const { host, port } = parseListen(options.listen);
   const sockets = new SocketSet();
   let bound = port;
-  let running: { readonly front: NetServer; readonly grpc: Server } | undefined;
+  let running: { readonly front: NetServer; readonly grpc: Server; closed?: Promise<void> } | undefined;
+  const kill = async (): Promise<void> => {
+    if (running === undefined) return;
+    const { front, grpc, closed = close(front) } = running;
+    running = undefined;
+    sockets.destroyAll();
+    grpc.forceShutdown();
+    await closed;
+  };
   return {
     get dial() {
       return formatDial(host, bound);
     },
     get listening() {
-      return running !== undefined;
+      return running !== undefined && running.closed === undefined;
     },
     async start() {
+      if (running?.closed !== undefined) await kill();
       if (running !== undefined) return;
       const arrivals = createArrivalBook(options.log, options.clock);
       const grpc = createGrpcServer(options, arrivals);
@@ -63,20 +74,23 @@ export function createSimServer(options: SimServerOptions): SimServer {
       }
       bound = (front.address() as AddressInfo).port;
     },
-    async kill() {
-      if (running === undefined) return;
-      const { front, grpc } = running;
-      running = undefined;
-      const closed = new Promise<void>(resolve => {
-        front.close(() => {
-          resolve();
-        });
-      });
-      sockets.destroyAll();
-      grpc.forceShutdown();
-      await closed;
+    leave() {
+      if (running === undefined || running.closed !== undefined) return;
+      running.closed = close(running.front);
+      // Ends with the last call or with `kill`, which is what the caller waits for.
+      running.grpc.tryShutdown(() => undefined);
     },
+    kill,
   };
+}
+
+/** Resolves when nothing listens and no connection is left. */
+function close(front: NetServer): Promise<void> {
+  return new Promise(resolve => {
+    front.close(() => {
+      resolve();
+    });
+  });
 }
 
 function createGrpcServer(options: SimServerOptions, arrivals: ArrivalBook): Server {

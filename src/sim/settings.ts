@@ -2,6 +2,8 @@
 export interface SimTiming {
   /** Between a reboot request and the moment the node goes away. */
   readonly shutdown: number;
+  /** How long calls may still run once the node takes no new ones: a real apid stops gracefully for up to 10 s. */
+  readonly grace: number;
   /** How long a rebooting node does not answer. */
   readonly away: number;
   /** From answering again until the machine says it is running and ready. */
@@ -52,6 +54,6 @@ export function completeSettings(settings: SimNodeSettings): NodeSettings {
     logRate: 2,
     snapshotBytes: 4 * 1024 * 1024,
     ...settings,
-    timing: { shutdown: 300, away: 1200, boot: 800, step: 120, ...settings.timing },
+    timing: { shutdown: 300, grace: 200, away: 1200, boot: 800, step: 120, ...settings.timing },
   };
 }

@@ -14,7 +14,7 @@ import { assertRole } from './roles.ts';
 import { type Hop, route } from './routing.ts';
 import { createSimServer, type SimServer } from './server.ts';
 import { completeSettings, type SimNodeSettings } from './settings.ts';
-import { type SimCall, SimStatus } from './sim-call.ts';
+import { pause, type SimCall, SimStatus } from './sim-call.ts';
 
 /** A node with its inside. */
 export interface RunningNode extends Hop {
@@ -51,7 +51,13 @@ export function createSimNode(o: {
     life = new AbortController();
     await server.start();
   };
-  const power = createPower({ state: () => state, goDown, comeUp });
+  const leave = async (signal: AbortSignal): Promise<void> => {
+    server.leave();
+    const steps = 10;
+    for (let left = steps; left > 0 && log.open > 0; left -= 1) await pause(settings.timing.grace / steps, signal);
+    await goDown();
+  };
+  const power = createPower({ state: () => state, goDown: leave, comeUp });
   const state: NodeState = createNodeState({
     ...{ settings, clock: o.clock, cluster, power },
     up: () => server.listening,

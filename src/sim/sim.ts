@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { SimNode } from './control.ts';
 import { EtcdCluster } from './etcd/etcd-cluster.ts';
-import type { ClusterView } from './node.ts';
+import { type KubernetesApi, startKubernetesApi } from './kubernetes/api-server.ts';
 import { createClusterSecrets } from './pki/cluster-secrets.ts';
 import { RawHeaderTap } from './raw-headers.ts';
 import type { SimNodeSettings } from './settings.ts';
@@ -21,26 +21,35 @@ export interface SimCluster {
 export async function startSimCluster(o: {
   readonly clock: Clock;
   readonly nodes: readonly SimNodeSettings[];
+  /** With a Kubernetes API for each cluster, on a free port of loopback. Default without. */
+  readonly kubernetes?: boolean;
 }): Promise<SimCluster> {
   const tap = new RawHeaderTap();
   const running: RunningNode[] = [];
+  const apis: KubernetesApi[] = [];
   const close = async (): Promise<void> => {
-    await Promise.all(running.map(node => node.close()));
+    await Promise.all([...running, ...apis].map(one => one.close()));
     tap.close();
   };
-  const clusters = new Map<string, Omit<ClusterView, 'nodes'>>();
-  for (const settings of o.nodes) {
-    const peers = (): readonly RunningNode[] =>
-      running.filter(node => node.state.settings.cluster === settings.cluster);
-    const shared = clusters.get(settings.cluster) ?? {
-      etcd: new EtcdCluster(),
-      secrets: createClusterSecrets(o.clock),
-    };
-    clusters.set(settings.cluster, shared);
-    running.push(createSimNode({ settings, clock: o.clock, tap, peers, shared }));
-  }
-  for (const node of running) node.state.publish();
   try {
+    const clusters = new Map<string, Omit<Parameters<typeof createSimNode>[0], 'settings'>>();
+    const endpoints = new Map<string, string>();
+    for (const name of new Set(o.nodes.map(({ cluster }) => cluster))) {
+      const peers = (): readonly RunningNode[] => running.filter(node => node.state.settings.cluster === name);
+      const secrets = createClusterSecrets(o.clock);
+      clusters.set(name, { clock: o.clock, tap, peers, shared: { etcd: new EtcdCluster(), secrets } });
+      if (o.kubernetes !== true) continue;
+      const api = await startKubernetesApi({ secrets, nodes: () => peers().map(({ state }) => state) });
+      apis.push(api);
+      endpoints.set(name, api.endpoint);
+    }
+    for (const asked of o.nodes) {
+      const kubernetesEndpoint = endpoints.get(asked.cluster);
+      const settings = kubernetesEndpoint === undefined ? asked : { kubernetesEndpoint, ...asked };
+      const cluster = clusters.get(asked.cluster);
+      if (cluster !== undefined) running.push(createSimNode({ ...cluster, settings }));
+    }
+    for (const node of running) node.state.publish();
     await Promise.all(running.map(node => node.start()));
   } catch (error) {
     await close();

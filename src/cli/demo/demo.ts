@@ -152,7 +152,7 @@ async function startNodes(secrets: DemoSecrets, fixedPorts: boolean, context: Cl
       tls: { certificate: leaf?.certificate ?? '', key: leaf?.key ?? '', clientCa: secrets.pki.talosCa.certificate },
     };
   });
-  return await startSimCluster({ clock: context.clock, nodes });
+  return await startSimCluster({ clock: context.clock, nodes, kubernetes: true });
 }
 
 function endpointsOf(secrets: DemoSecrets, places: DemoPlaces, app: App): DemoEndpoints {

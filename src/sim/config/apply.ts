@@ -47,7 +47,8 @@ export const applyHandlers = [
 function answer(node: NodeState, request: ApplyConfigurationRequest) {
   if (request.mode !== Mode.TRY) node.config.cancelRevert();
   const config = parseConfig(request.data);
-  if (request.mode === Mode.REBOOT) {
+  // Gone in 1.14.
+  if (request.mode === Mode.REBOOT && isAtLeast(node.machine.talosVersion, 1, 14)) {
     throw new SimStatus(
       'UNIMPLEMENTED',
       'the REBOOT mode is not supported, please use AUTO or NO_REBOOT modes instead',

@@ -1,4 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import type { Clock } from '../../core/clock.ts';
 import { bits, boolean, integer, octets, oid, sequence, text, time, tlv } from './der.ts';
 
@@ -57,6 +58,21 @@ export class SimAuthority {
       extension('2.5.29.15', true, keyUsage(usages.digitalSignature | usages.keyEncipherment)),
       extension('2.5.29.37', false, sequence(oid(clientAuth))),
       extension('2.5.29.19', true, sequence()),
+      extension('2.5.29.35', false, sequence(tlv(0x80, keyId(this.#key)))),
+    ]);
+    return { crt, key: keyPem('PRIVATE KEY', seed) };
+  }
+
+  /** A certificate for servers only, with these names and IPv4 addresses. */
+  issueServer(names: readonly string[], lifetime: number): PemPair {
+    const seed = this.#clock.random(32);
+    const alternatives = names.map(name =>
+      isIPv4(name) ? tlv(0x87, Buffer.from(name.split('.').map(Number))) : tlv(0x82, Buffer.from(name)),
+    );
+    const crt = this.#issue(nameOf(names[0], []), keyOf(seed), lifetime, [
+      extension('2.5.29.15', true, keyUsage(usages.digitalSignature)),
+      extension('2.5.29.37', false, sequence(oid(serverAuth))),
+      extension('2.5.29.17', false, sequence(...alternatives)),
       extension('2.5.29.35', false, sequence(tlv(0x80, keyId(this.#key)))),
     ]);
     return { crt, key: keyPem('PRIVATE KEY', seed) };

@@ -61,6 +61,21 @@ test('reboot: the events of its actor come in order, then the node goes, then a 
   await after.outcome;
 });
 
+test('a node that leaves takes no new calls, and lets the one that runs end', async () => {
+  await world.close();
+  world = await openSimWorld({ timing: { shutdown: 50, grace: 5000, away: 60_000, boot: 0, step: 10 } });
+  client = await world.client('w1');
+  const path = '/machine.MachineService/Version';
+  control().delayNext(path, 1000);
+  const slow = client.call(version, {});
+  await until(() => control().openStreams() === 1);
+  await client.call(reboot, {});
+  await until(() => !control().up());
+  await expect(runningVersion()).resolves.toBeUndefined();
+  const { code, replies } = await slow;
+  expect([code, replies.length]).toEqual([0, 1]);
+});
+
 test('events: an actor filter hides the others, and tail options exclude each other', async () => {
   const mine = client.open(events);
   mine.send({ tailEvents: -1, withActorId: 'me' });

@@ -61,7 +61,6 @@ export type MaskName =
   | 'graph nodes'
   | 'progress'
   | 'new key'
-  | 'dns server'
   | 'temporary file'
   | 'actor'
   | 'columns'

@@ -25,6 +25,20 @@ export const changes: readonly CommandCase[] = [
     ],
   })),
   {
+    id: 'apply-config -m reboot',
+    command: 'apply-config',
+    only: '1.13',
+    nodes: 'own',
+    files: patchFile,
+    steps: [
+      saved,
+      {
+        run: ['apply-config', '-f', 'config.yaml', '-p', '@patch.yaml', '-m', 'reboot', '-n', worker],
+        shows: /Applied configuration with a reboot/,
+      },
+    ],
+  },
+  {
     id: 'apply-config --dry-run',
     command: 'apply-config',
     nodes: 'own',

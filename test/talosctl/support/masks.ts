@@ -51,13 +51,6 @@ const named: Readonly<Record<MaskName, readonly Mask[]>> = {
       reason: 'a certificate and a key that talosctl makes anew in each run',
     },
   ],
-  'dns server': [
-    {
-      pattern: /(?:on [\d.]+:53|read udp [\d.]+:\d+->[\d.]+:53: )/g,
-      stands: 'DNS',
-      reason: 'the resolver of this machine',
-    },
-  ],
   actor: [{ pattern: uuid, stands: 'ACTOR', reason: 'given out in the order in which the calls reach the nodes' }],
   columns: [
     {

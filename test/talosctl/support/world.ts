@@ -179,8 +179,8 @@ function startNodes({ pki }: DemoSecrets, talosVersion: string): Promise<SimClus
       tls: { certificate: leaf?.certificate ?? '', key: leaf?.key ?? '', clientCa: pki.talosCa.certificate },
       logRate: 20,
       // Long enough for talosctl, which looks once a second, to notice that the node is away.
-      timing: { shutdown: 800, away: 2200, boot: 600, step: 40 },
+      timing: { shutdown: 800, grace: 400, away: 2200, boot: 600, step: 40 },
     };
   });
-  return startSimCluster({ clock: createSeededClock(), nodes });
+  return startSimCluster({ clock: createSeededClock(), nodes, kubernetes: true });
 }

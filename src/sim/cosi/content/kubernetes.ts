@@ -24,12 +24,53 @@ const nodename = kind('Nodenames.kubernetes.talos.dev', 'k8s.NodenameController'
   skipNodeRegistration: [3, 'bool'],
 });
 
+const bootstrapManifests = kind(
+  'BootstrapManifestsConfigs.kubernetes.talos.dev',
+  'k8s.ControlPlaneBootstrapManifestsController',
+  {
+    string: [1, 'string'],
+    clusterDomain: [2, 'string'],
+    podCIDRs: [3, 'strings'],
+    proxyEnabled: [4, 'bool'],
+    proxyImage: [5, 'string'],
+    coreDNSEnabled: [7, 'bool'],
+    coreDNSImage: [8, 'string'],
+    dnsServiceIP: [9, 'string'],
+    flannelEnabled: [11, 'bool'],
+    flannelImage: [12, 'string'],
+    talosAPIServiceEnabled: [15, 'bool'],
+    cniName: [21, 'string'],
+  },
+);
+
+const apiServer = kind('APIServerConfigs.kubernetes.talos.dev', 'k8s.ControlPlaneAPIServerController', {
+  image: [1, 'string'],
+  controlPlaneEndpoint: [3, 'string'],
+  etcdServers: [4, 'strings'],
+  localPort: [5, 'int'],
+  serviceCIDR: [6, 'strings'],
+  advertisedAddress: [11, 'string'],
+});
+const controllerManager = kind(
+  'ControllerManagerConfigs.kubernetes.talos.dev',
+  'k8s.ControlPlaneControllerManagerController',
+  { enabled: [1, 'bool'], image: [2, 'string'], podCIDRs: [4, 'strings'], serviceCIDRs: [5, 'strings'] },
+);
+const scheduler = kind('SchedulerConfigs.kubernetes.talos.dev', 'k8s.ControlPlaneSchedulerController', {
+  enabled: [1, 'bool'],
+  image: [2, 'string'],
+});
+
 const components = ['kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const;
 
 /** Kubelet, and on control-plane nodes the static pods. */
 export function kubernetesItems(node: NodeState): readonly Item[] {
   const { name, role, kubernetesVersion } = node.settings;
   const image = `ghcr.io/siderolabs/kubelet:v${kubernetesVersion}`;
+  // From the machine configuration: an upgrade of Kubernetes changes it there.
+  const cluster = node.config.active.main['cluster'] as Readonly<Record<string, { image?: string } | undefined>>;
+  const k8sImage = (part: string, name: string): string =>
+    cluster[part]?.image ?? `registry.k8s.io/${name}:v${kubernetesVersion}`;
   const ready = node.services.resourceOf('kubelet').running;
   return [
     nodename('nodename', { nodename: name, hostnameVersion: '1', skipNodeRegistration: false }),
@@ -48,6 +89,38 @@ export function kubernetesItems(node: NodeState): readonly Item[] {
       ...{ image, clusterDNS: ['10.96.0.10'], clusterDomain: 'cluster.local', cloudProviderExternal: false },
       ...{ defaultRuntimeSeccompEnabled: true, skipNodeRegistration: false, disableManifestsDirectory: true },
     }),
+    ...(role === 'controlplane'
+      ? [
+          apiServer('kube-apiserver', {
+            ...{
+              image: k8sImage('apiServer', 'kube-apiserver'),
+              controlPlaneEndpoint: node.settings.kubernetesEndpoint,
+            },
+            ...{ etcdServers: ['https://localhost:2379'], localPort: 6443, serviceCIDR: ['10.96.0.0/12'] },
+            ...{ extraVolumes: [], environmentVariables: {}, advertisedAddress: '$(POD_IP)' },
+          }),
+          controllerManager('kube-controller-manager', {
+            ...{ enabled: true, image: k8sImage('controllerManager', 'kube-controller-manager') },
+            ...{ podCIDRs: ['10.244.0.0/16'], serviceCIDRs: ['10.96.0.0/12'], extraVolumes: [] },
+          }),
+          scheduler('kube-scheduler', { enabled: true, image: k8sImage('scheduler', 'kube-scheduler') }),
+          bootstrapManifests('manifests', {
+            ...{
+              string: node.settings.kubernetesEndpoint,
+              clusterDomain: 'cluster.local',
+              podCIDRs: ['10.244.0.0/16'],
+            },
+            ...{ proxyEnabled: true, proxyImage: `registry.k8s.io/kube-proxy:v${kubernetesVersion}`, proxyArgs: [] },
+            ...{ coreDNSEnabled: true, coreDNSImage: 'registry.k8s.io/coredns/coredns:v1.14.6' },
+            ...{ dnsServiceIP: '10.96.0.10', dnsServiceIPv6: '', flannelEnabled: true },
+            ...{
+              flannelImage: 'ghcr.io/siderolabs/flannel:v0.28.6',
+              talosAPIServiceEnabled: false,
+              cniName: 'flannel',
+            },
+          }),
+        ]
+      : []),
     ...(role === 'controlplane' ? components.flatMap(part => staticPod(name, part, kubernetesVersion, ready)) : []),
   ];
 }

@@ -27,7 +27,7 @@ export interface SimWorld {
   close(): Promise<void>;
 }
 
-const fast = { shutdown: 40, away: 60, boot: 40, step: 4 };
+const fast = { shutdown: 40, grace: 40, away: 60, boot: 40, step: 4 };
 
 /** One control-plane node `cp` and two workers, with everything that takes time made short. */
 export async function openSimWorld(settings: Partial<SimNodeSettings> = {}): Promise<SimWorld> {
