@@ -382,7 +382,7 @@ const firstDiscoveryMs = 3000;
 /** Names, at most a hundred of each kind, and how many there are. */
 function fleetDetails(change: FleetChange): Record<string, AuditValue> {
   return Object.fromEntries(
-    Object.entries(change).flatMap(([what, names]: [string, readonly string[]]) =>
+    Object.entries<readonly string[]>({ ...change }).flatMap(([what, names]) =>
       names.length === 0
         ? []
         : [

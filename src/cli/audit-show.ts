@@ -25,7 +25,7 @@ export function showCommand(audit: Command, { output, env }: CliContext): void {
 }
 
 /** A call, told from its records: what was asked, what became of it on each node, the approval with its votes, the session. */
-export function storyOf(entries: readonly Entry[]): string[] {
+function storyOf(entries: readonly Entry[]): string[] {
   const calls = entries.filter(entry => fieldText(entry, 'kind').startsWith('call.'));
   const [first] = calls;
   if (first === undefined) return entries.flatMap(everyField);

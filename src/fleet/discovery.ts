@@ -66,9 +66,10 @@ class ClusterDiscovery {
 
   async #loop(first: Promise<void>): Promise<void> {
     await first;
-    while (!this.#signal.aborted) {
+    for (;;) {
       await pause(this.#cluster.discovery?.interval ?? 0, this.#signal);
-      if (!this.#signal.aborted) await this.#round();
+      if (this.#signal.aborted) return;
+      await this.#round();
     }
   }
 

@@ -79,6 +79,7 @@ function parseDelivery(value: unknown): Delivery {
   if (typeof value !== 'object' || value === null || !('approval' in value) || !('event' in value)) {
     throw new GateError('internal', 'the database answered with something that is no delivery');
   }
-  const delivery = value as Delivery & { by: string | null; words: string | null };
+  type Stored = Omit<Delivery, 'by' | 'words'> & { readonly by: string | null; readonly words: string | null };
+  const delivery = value as Stored;
   return { ...delivery, by: delivery.by ?? undefined, words: delivery.words ?? undefined };
 }

@@ -50,7 +50,7 @@ export async function startSmtpReceiver(settings: SmtpReceiverSettings = {}): Pr
         received.push({
           from: session.envelope.mailFrom === false ? '' : session.envelope.mailFrom.address,
           to: session.envelope.rcptTo.map(one => one.address),
-          user: session.user,
+          user: session.user as string | undefined,
           secure: session.secure,
           text: Buffer.concat(chunks).toString('utf8'),
         });
