@@ -13,7 +13,8 @@ import { createRefusals } from './audit/refusals.ts';
 import { createAuditScan } from './audit/scan.ts';
 import { startSearchUpkeep } from './audit/search-upkeep.ts';
 import { createCatalog } from './catalog/catalog.ts';
-import type { FieldDigest } from './catalog/inspect-request.ts';
+import { type FieldDigest, inspectRequest } from './catalog/inspect-request.ts';
+import { requestFromJson } from './catalog/json-request.ts';
 import type { Config } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
 import type { SinkStatus } from './core/export-sink.ts';
@@ -248,6 +249,7 @@ async function assemble(
     identity,
     fleet,
     decide: policy.decide,
+    termsFor: policy.termsFor,
     refusalMessage,
     approvals: {
       store: approvals,
@@ -295,6 +297,12 @@ async function assemble(
       clock,
       identity,
       decide: policy.decide,
+      termsFor: policy.termsFor,
+      inspect: (path, request) => {
+        const method = catalog.lookup(path);
+        if (method === undefined) return undefined;
+        return { method, facts: inspectRequest(method, requestFromJson(method, request), stages.digest) };
+      },
       policyRevision: () => policy.revision(),
       explain: question => {
         const explanation = policy.explain(question);

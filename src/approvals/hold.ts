@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Approval } from '../core/approval.ts';
 import { GateError } from '../core/gate-error.ts';
+import { printable } from '../core/printable.ts';
 import {
   type Ended,
   end,
@@ -13,7 +14,14 @@ import {
 } from './hold-end.ts';
 import { HeldInput, type Leaving } from './hold-input.ts';
 import { LineEditor } from './line-editor.ts';
-import { openRequestLine, runAgainAfterApproval, runAgainToAskAnew, subjectOf, verdictLine } from './lines.ts';
+import {
+  askBeforehand,
+  openRequestLine,
+  runAgainAfterApproval,
+  runAgainToAskAnew,
+  subjectOf,
+  verdictLine,
+} from './lines.ts';
 
 /** Longest reason, in characters; what the database takes. */
 const longestReason = 500;
@@ -47,11 +55,11 @@ export async function holdForApproval(options: HoldOptions): Promise<HoldResult>
 async function withoutTerminal(options: HoldOptions, found: Approval | undefined): Promise<HoldResult> {
   const { store, request, reasonRequired, terminal, texts } = options;
   if (found?.state === 'approved') return { kind: 'granted', approval: found, resize: undefined };
-  if (found === undefined && reasonRequired) {
+  if (found === undefined && (reasonRequired || request.terms?.reason !== undefined)) {
     return end(options, {
       how: 'needs-request',
       code: 'approval-required',
-      message: `${subjectOf(request)} needs approval with a reason; run the same on a terminal, it is asked for there`,
+      message: `${subjectOf(request)} needs approval with a reason; run the same on a terminal, or ${askBeforehand}`,
     });
   }
   const open = found ?? (await store.request({ ...request, reason: '(no terminal: no reason given)' }));
@@ -65,9 +73,14 @@ async function withoutTerminal(options: HoldOptions, found: Approval | undefined
 }
 
 async function askReason(options: HoldOptions, input: HeldInput): Promise<{ readonly line: string } | Leaving> {
-  if (!options.reasonRequired) return { line: '' };
+  const rule = options.request.terms?.reason;
+  if (!options.reasonRequired && rule === undefined) return { line: '' };
   const editor = new LineEditor('talosgate: reason> ', longestReason);
-  return (await input.readLine(editor, options.signal)) ?? 'gone';
+  for (;;) {
+    const answer = (await input.readLine(editor, options.signal)) ?? 'gone';
+    if (typeof answer !== 'object' || rule === undefined || rule.matches(answer.line)) return answer;
+    say(options.terminal, `the reason must hold ${printable(rule.expected, 200)}`);
+  }
 }
 
 /** Waits for the decision and the caller's patience at once, whichever ends first. */

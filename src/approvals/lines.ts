@@ -47,3 +47,6 @@ export const runAgainAfterApproval = 'run the same again after approval';
 
 /** What to do when a request has come to its end without a grant. */
 export const runAgainToAskAnew = 'nothing was started; run the same again to ask anew';
+
+/** How to give a reason where nobody can be asked for one. */
+export const askBeforehand = 'ask for it with: talosgate request, see talosgate request --help';

@@ -1,8 +1,5 @@
 import type { ApprovalNeed, ApprovalQuorum, ApprovalVote } from '../core/approval.ts';
 
-/** What every request asks for until rules can say more: one approval by anybody who may decide, one denial ends it. */
-export const onePerson: ApprovalQuorum = { approvals: [{ group: undefined, count: 1 }], denials: 1 };
-
 /**
  * Says whether the approving votes fill every need with different people. It checks every set of needs against the
  * people who fit one of them (Hall's condition), so one person in two groups never stands for two.
@@ -33,16 +30,18 @@ export interface VotesNow {
 
 /**
  * Looks at a grant's votes again right before it is used: the vote of a person who may no longer decide is void.
- * `stillMayDecide` is asked once per approving vote; the requester's own vote never counts, whatever it says.
+ * `stillMayDecide` is asked once per approving vote; the requester's own vote never counts, whatever it says. `asked` is what
+ * policy asks for by now: a grant that was given for less is not enough any more.
  */
 export function voidVotes(
   approval: { readonly requester: string; readonly quorum: ApprovalQuorum; readonly votes: readonly ApprovalVote[] },
   stillMayDecide: (person: string, vote: ApprovalVote) => boolean,
+  asked: ApprovalQuorum = approval.quorum,
 ): VotesNow {
   const approving = approval.votes.filter(vote => vote.verdict === 'approve');
   const standing = approving.filter(vote => !samePerson(vote.by, approval.requester) && stillMayDecide(vote.by, vote));
   return {
-    enough: quorumMet(approval.quorum, standing),
+    enough: quorumMet(approval.quorum, standing) && quorumMet(asked, standing),
     void: approving.filter(vote => !standing.includes(vote)).map(vote => vote.by),
   };
 }

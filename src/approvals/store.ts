@@ -1,4 +1,5 @@
-import type { Approval, ApprovalQuorum, ApprovalState, RevokeGrant, VoteSignature } from '../core/approval.ts';
+import type { Approval, ApprovalState, RevokeGrant, VoteSignature } from '../core/approval.ts';
+import { type ApprovalTerms, onePerson } from '../core/approval-terms.ts';
 import type { AuditRecord } from '../core/audit-record.ts';
 import type { Clock } from '../core/clock.ts';
 import { GateError } from '../core/gate-error.ts';
@@ -8,7 +9,6 @@ import { ApprovalChanges } from './changes.ts';
 import { callFunction, manyApprovals, oneApproval } from './database.ts';
 import type { Listening } from './hear.ts';
 import { isApprovalId, newApprovalId } from './id.ts';
-import { onePerson } from './quorum.ts';
 import { type ActedFrom, approvalRecord } from './records.ts';
 import { refusalError } from './refusals.ts';
 import { parseApproval, parseNotice } from './rows.ts';
@@ -31,18 +31,10 @@ export interface NewApproval {
   readonly summary: NonNullable<AuditRecord['request']>;
   /** At most 500 characters; longer is cut. */
   readonly reason: string;
-  /** Default: one approval by anybody who may decide, one denial ends it. */
-  readonly quorum?: ApprovalQuorum | undefined;
-  /** Who decides has to say why, or to sign. */
-  readonly decisionReason?: boolean | undefined;
-  readonly signedDecisions?: boolean | undefined;
+  /** Default: one approval by anybody who may decide, one denial ends it. That the reason fits is the caller's to check. */
+  readonly terms?: Partial<ApprovalTerms> | undefined;
   /** Milliseconds since the epoch before which the grant cannot be used; at most 7 days away. */
   readonly notBefore?: number | undefined;
-  /** Shorter times than the configured ones, milliseconds. */
-  readonly pendingMs?: number | undefined;
-  readonly claimWindowMs?: number | undefined;
-  /** Longest that what runs on the grant may last, milliseconds; at most 4 h. */
-  readonly sessionMs?: number | undefined;
   readonly from?: ActedFrom | undefined;
 }
 
@@ -309,8 +301,9 @@ async function ask(database: Queryable, statement: Statement, params: readonly S
 }
 
 function requestParams(input: NewApproval, id: string, settings: ApprovalStoreOptions['settings']): SqlValue[] {
-  const { approvals, denials } = input.quorum ?? onePerson;
-  const { notBefore, sessionMs, decisionReason, signedDecisions } = input;
+  const { pendingMs, claimWindowMs, sessionMs, decisionReason, signedDecisions, ...terms } = input.terms ?? {};
+  const { approvals, denials } = terms.quorum ?? onePerson;
+  const { notBefore } = input;
   const needs = approvals.map(({ group, count }) => ({ group: group ?? null, count }));
   return [
     id,
@@ -326,8 +319,8 @@ function requestParams(input: NewApproval, id: string, settings: ApprovalStoreOp
     input.reason,
     JSON.stringify(needs),
     denials,
-    Math.min(settings.pending, input.pendingMs ?? Infinity),
-    Math.min(settings.claim_window, input.claimWindowMs ?? Infinity),
+    Math.min(settings.pending, pendingMs ?? Infinity),
+    Math.min(settings.claim_window, claimWindowMs ?? Infinity),
     settings.max_open,
     JSON.stringify({ notBefore, sessionMs, decisionReason, signedDecisions }),
   ];

@@ -6,6 +6,7 @@ import { demoCommand } from './demo/demo.ts';
 import { migrateCommand } from './migrate.ts';
 import { notifyCommands } from './notify.ts';
 import { policyCommands } from './policy.ts';
+import { requestCommands } from './request/request.ts';
 import { serveCommand } from './serve.ts';
 import { setupCommands } from './setup.ts';
 import { simCommand } from './sim.ts';
@@ -20,6 +21,7 @@ const commands: readonly ((parent: Command, context: CliContext) => void)[] = [
   auditCommands,
   approvalCommands,
   notifyCommands,
+  requestCommands,
   simCommand,
 ];
 

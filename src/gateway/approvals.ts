@@ -9,7 +9,7 @@ import { encodeFrame } from '../core/grpc-frame.ts';
 import { callerName } from '../core/principal.ts';
 import { actedFrom } from './call-records.ts';
 import { endOf, type RunningCall } from './calls.ts';
-import { decideTarget, principalOf, questionFor } from './decide-legs.ts';
+import { decideTarget, principalOf, questionFor, termsOf } from './decide-legs.ts';
 import { encodeResize, heldTerminal } from './held-debug.ts';
 import type { Leg } from './leg.ts';
 import type { Admitted, CallStages, Granted, Refusal, Step } from './stages.ts';
@@ -38,8 +38,9 @@ export async function obtainGrants(
       granted.push(leg);
       continue;
     }
-    const request = requestFor(call, admitted, leg);
-    const answer = await askForGrant({ store: stages.approvals.store, request, texts: stages.approvals.texts });
+    const request = requestFor(call, admitted, leg, stages);
+    const { store, texts } = stages.approvals;
+    const answer = await askForGrant({ store, request, texts });
     if (answer.kind !== 'granted') {
       return refused(leg, 'approval-required', new GateError('approval-required', answer.message), answer.approvalId);
     }
@@ -69,7 +70,7 @@ async function holdShell(
   const result = await holdForApproval({
     terminal: heldTerminal(call, admitted),
     store,
-    request: requestFor(call, admitted, leg),
+    request: requestFor(call, admitted, leg, stages),
     reasonRequired,
     clock: stages.clock,
     signal: call.gone.signal,
@@ -103,6 +104,12 @@ async function checkGrant(
     const error = new GateError('denied', stages.refusalMessage(decision, question, call.id));
     return refused({ ...leg, decision, about }, decision.reason, error, approval.id);
   }
+  const { notBefore } = approval;
+  if (notBefore !== undefined && stages.clock.now() < notBefore) {
+    const from = new Date(notBefore).toISOString();
+    const message = `approval ${approval.id} may be used from ${from} on; nothing was started, run the same again then`;
+    return refused(leg, 'approval-required', new GateError('approval-required', message), approval.id);
+  }
   const mayDecide = (person: string, vote: ApprovalVote): boolean =>
     stages.decide({
       principal: { id: person, kind: 'person', groups: vote.groups },
@@ -114,16 +121,20 @@ async function checkGrant(
       resource: approval.action,
       approvalFloor: false,
     }).effect === 'allow';
-  const votes = voidVotes(approval, mayDecide);
+  const votes = voidVotes(approval, mayDecide, termsOf(principalOf(call), leg.target, admitted, stages).quorum);
   if (!votes.enough) {
     // Taken back, or the next try would find the same void grant.
     await stages.approvals.store.withdraw(
       approval.id,
       'talosgate',
-      'an approver may not decide any more',
+      votes.void.length > 0 ? 'an approver may not decide any more' : 'policy asks for more approvals by now',
       actedFrom(call),
     );
-    const message = `approval ${approval.id} no longer counts: ${votes.void.join(', ')} may not decide any more; ask anew`;
+    const why =
+      votes.void.length > 0
+        ? `${votes.void.join(', ')} may not decide any more`
+        : 'policy asks for more approvals by now';
+    const message = `approval ${approval.id} no longer counts: ${why}; ask anew`;
     return refused(leg, 'approval-refused', new GateError('approval-refused', message), approval.id);
   }
   // The record of the call names the decision that let it through, which is this one.
@@ -131,7 +142,7 @@ async function checkGrant(
   return { ok: true, value: { ...leg, decision: passed, grant: approval } };
 }
 
-function requestFor(call: RunningCall, admitted: Admitted, leg: Leg): Omit<NewApproval, 'reason'> {
+function requestFor(call: RunningCall, admitted: Admitted, leg: Leg, stages: CallStages): Omit<NewApproval, 'reason'> {
   const requester = callerName(principalOf(call));
   const { facts, method } = admitted;
   const { cluster, node } = leg.target;
@@ -144,6 +155,7 @@ function requestFor(call: RunningCall, admitted: Admitted, leg: Leg): Omit<NewAp
     action: facts.action,
     resource: facts.resource,
     summary: facts.summary,
+    terms: termsOf(principalOf(call), leg.target, admitted, stages),
     from: actedFrom(call),
   };
 }

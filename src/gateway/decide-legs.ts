@@ -1,3 +1,4 @@
+import { type ApprovalTerms, joinTerms } from '../core/approval-terms.ts';
 import type { PolicyQuestion } from '../core/decision.ts';
 import { GateError } from '../core/gate-error.ts';
 import type { Method, RequestFacts } from '../core/method.ts';
@@ -37,6 +38,16 @@ export function decideTarget(
   }
   if (worst === undefined) throw new GateError('internal', 'a request about nothing');
   return worst;
+}
+
+/** What an approval of the request on one target takes. */
+export function termsOf(
+  principal: Principal,
+  target: Target,
+  { facts, method }: Pick<Admitted, 'facts' | 'method'>,
+  stages: Pick<CallStages, 'termsFor'>,
+): ApprovalTerms {
+  return joinTerms(facts.resources.map(about => stages.termsFor(questionFor(principal, target, facts, method, about))));
 }
 
 /**

@@ -4,6 +4,7 @@ import type { AuditLog } from '../audit/log.ts';
 import type { Refusals } from '../audit/refusals.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { FieldDigest } from '../catalog/inspect-request.ts';
+import type { TermsFor } from '../core/approval-terms.ts';
 import type { Identity } from '../core/authentication.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Decide, Decision, DenyReason, PolicyQuestion } from '../core/decision.ts';
@@ -29,6 +30,7 @@ export interface CallStages {
   readonly identity: Identity;
   readonly fleet: Fleet;
   readonly decide: Decide;
+  readonly termsFor: TermsFor;
   readonly refusalMessage: (decision: Decision, question: PolicyQuestion, callId: string) => string;
   readonly approvals: Approvals;
   readonly audit: AuditLog;

@@ -1,4 +1,6 @@
+import type { NewApproval } from '../approvals/store.ts';
 import type { Approval } from '../core/approval.ts';
+import type { TermsFor } from '../core/approval-terms.ts';
 import type { AuditReader } from '../core/audit-entry.ts';
 import type { AuditScan } from '../core/audit-line.ts';
 import type { AuditRecord } from '../core/audit-record.ts';
@@ -6,7 +8,7 @@ import type { Identity } from '../core/authentication.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Decide, PolicyQuestion } from '../core/decision.ts';
 import type { SinkDesk } from '../core/export-sink.ts';
-import type { Risk } from '../core/method.ts';
+import type { Method, RequestFacts, Risk } from '../core/method.ts';
 import type { Target } from '../core/target.ts';
 
 /** One part that must work before calls are taken. */
@@ -29,6 +31,8 @@ export interface ApprovalDesk {
     signature: { readonly value: string; readonly certificate: Uint8Array | undefined } | undefined;
     from: ActedThere;
   }): Promise<Approval>;
+  /** The open request or unused grant for the same call, else a new request. */
+  request(input: NewApproval): Promise<Approval>;
   /** The requester takes it back. */
   cancel(id: string, by: string, why: string, from: ActedThere): Promise<Approval>;
   /** Somebody who may decide takes an unused grant back. */
@@ -49,6 +53,12 @@ export interface HttpDependencies {
   readonly clock: Clock;
   readonly identity: Identity;
   readonly decide: Decide;
+  readonly termsFor: TermsFor;
+  /** What a request, as proto3 JSON, asks of a method; undefined for a method that nobody knows. Throws GateError. */
+  readonly inspect: (
+    path: string,
+    request: unknown,
+  ) => { readonly method: Method; readonly facts: RequestFacts } | undefined;
   readonly policyRevision: () => string;
   /** Full text explanation of a decision, for people. */
   readonly explain: (question: PolicyQuestion) => { readonly effect: string; readonly text: string };

@@ -17,6 +17,7 @@ import { auditTailRoutes } from './routes/audit-tail.ts';
 import { decisionRoutes } from './routes/decisions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { policyRoutes } from './routes/policy.ts';
+import { requestRoutes } from './routes/requests.ts';
 import { problemSchema } from './schemas.ts';
 import type { TypedServer } from './typed-server.ts';
 import { explainMistake } from './validation.ts';
@@ -108,6 +109,7 @@ export async function createHttpServer(
   auditSinkRoutes(server, dependencies);
   approvalRoutes(server, dependencies);
   decisionRoutes(server, dependencies);
+  requestRoutes(server, dependencies);
   approvalPage(server);
   server.get('/openapi.json', { config: { access: { kind: 'public' } }, schema: { hide: true } }, () =>
     server.swagger(),

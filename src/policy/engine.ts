@@ -1,4 +1,5 @@
 import { watch } from 'node:fs';
+import type { TermsFor } from '../core/approval-terms.ts';
 import type { Decide, PolicyQuestion } from '../core/decision.ts';
 import { GateError } from '../core/gate-error.ts';
 import type { ActionTable } from './actions.ts';
@@ -6,6 +7,7 @@ import { type Explanation, explainQuestion } from './explain.ts';
 import { type LoadedFolder, loadPolicy, type Policy } from './load.ts';
 import { formatProblem } from './problem.ts';
 import type { PolicyFile } from './read-folder.ts';
+import { termsFor } from './terms.ts';
 
 /** What came of one attempt to bring a policy into force; the app records it. `error` names file and line. */
 export type PolicyLoad =
@@ -22,6 +24,8 @@ export type PolicyLoad =
 /** The policy in force. Everything it answers at one moment comes from one revision. */
 export interface PolicyEngine {
   readonly decide: Decide;
+  /** What an approval of the call takes. Only asked where the decision is `approve`. */
+  readonly termsFor: TermsFor;
   /** SHA-256 over the files in force, hex. */
   revision(): string;
   explain(question: PolicyQuestion): Explanation;
@@ -88,6 +92,7 @@ export async function createPolicyEngine(options: PolicyEngineOptions): Promise<
   };
   return {
     decide: question => inForce().decide(question),
+    termsFor: question => termsFor(inForce().terms, actions, question),
     revision: () => inForce().revision,
     explain: question => explainQuestion(inForce(), actions, question),
     reload,

@@ -9,6 +9,7 @@ import type { Problem } from './problem.ts';
 import { type PolicyFile, type PolicyFolder, readPolicyFolder } from './read-folder.ts';
 import { buildRoles, type Roles } from './roles.ts';
 import type { Link, Rule } from './rule.ts';
+import { parseTerms, type TermsEntry } from './terms.ts';
 
 /** A policy that has been read, checked and compiled; whether its cases hold is in `results`. */
 export interface Policy {
@@ -21,6 +22,8 @@ export interface Policy {
   readonly decide: DecideFor;
   readonly cases: readonly Case[];
   readonly results: readonly CaseResult[];
+  /** What approvals take, from approvals.yaml. */
+  readonly terms: readonly TermsEntry[];
   /** Text of model.conf. */
   readonly model: string;
 }
@@ -41,9 +44,11 @@ export async function loadPolicy(directory: string, actions: ActionTable): Promi
   const problems: Problem[] = [...folder.problems];
   const set = emptyRuleSet();
   const cases: Case[] = [];
+  const terms: TermsEntry[] = [];
   for (const file of folder.files) {
     if (file.kind === 'model') problems.push(...checkModel(file.text, file.name));
     if (file.kind === 'cases') cases.push(...parseCases(file.text, file.name, actions, problems));
+    if (file.kind === 'terms') terms.push(...parseTerms(file.text, file.name, actions, problems));
     if (file.kind !== 'rules') continue;
     for (const [index, line] of linesOf(file.text).entries()) {
       parseRuleLine(line, file.name, index + 1, actions, set);
@@ -64,7 +69,7 @@ export async function loadPolicy(directory: string, actions: ActionTable): Promi
   const { revision, files } = folder;
   const model = files.find(file => file.kind === 'model')?.text ?? '';
   const { rules, links } = set;
-  const policy = { revision, files, rules, links, roles, compiled, decide, cases, results, model };
+  const policy = { revision, files, rules, links, roles, compiled, decide, cases, results, terms, model };
   return { folder, policy, problems };
 }
 

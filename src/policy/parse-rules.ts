@@ -103,7 +103,8 @@ function parseSubject(text: string): Parsed<string> {
   return parsed(text);
 }
 
-function parseCluster(text: string): Parsed<SegmentGlob> {
+/** Reads the cluster field of a rule: a name, or a name with `*`. */
+export function parseCluster(text: string): Parsed<SegmentGlob> {
   if (text === '') return refused('empty cluster; write * for every cluster');
   const wrong = /[^a-z0-9._*-]/.exec(text)?.[0];
   if (wrong !== undefined)

@@ -6,7 +6,7 @@ import type { Problem } from './problem.ts';
 /** One file of the policy folder as it was read. `name` carries the folder's own name: `policies/policy.csv`. */
 export interface PolicyFile {
   readonly name: string;
-  readonly kind: 'model' | 'rules' | 'cases';
+  readonly kind: 'model' | 'rules' | 'cases' | 'terms';
   readonly text: string;
 }
 
@@ -21,7 +21,7 @@ export interface PolicyFolder {
 const largestFile = 16 * 1024 * 1024;
 
 /**
- * Reads `model.conf`, `*.csv` and `*.test.yaml`, in name order. Hidden files, editor leftovers and other endings are left
+ * Reads `model.conf`, `approvals.yaml`, `*.csv` and `*.test.yaml`, in name order. Hidden files, editor leftovers and other endings are left
  * alone, except other YAML files: a file that looks like policy and is not read would mislead. Never throws.
  */
 export async function readPolicyFolder(directory: string): Promise<PolicyFolder> {
@@ -69,6 +69,7 @@ async function listFolder(directory: string, label: string, problems: Problem[])
 function kindOf(entry: string): PolicyFile['kind'] | 'stray' | undefined {
   if (entry.startsWith('.') || entry.startsWith('#')) return undefined;
   if (entry === 'model.conf') return 'model';
+  if (entry === 'approvals.yaml') return 'terms';
   if (entry.endsWith('.csv')) return 'rules';
   if (entry.endsWith('.test.yaml')) return 'cases';
   return entry.endsWith('.yaml') || entry.endsWith('.yml') ? 'stray' : undefined;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { onePerson } from '../../src/approvals/quorum.ts';
 import type { ApprovalEvent } from '../../src/approvals/states.ts';
 import type { Approval } from '../../src/core/approval.ts';
+import { onePerson } from '../../src/core/approval-terms.ts';
 
 /** A pending request by bob, raised at 0, that lapses after an hour; `over` replaces what a test is about. */
 export function approvalOf(over: Partial<Approval> = {}): Approval {

@@ -2,6 +2,7 @@ import { createApprovalStore } from '../../src/approvals/store.ts';
 import { openAuditLog } from '../../src/audit/log.ts';
 import { createRefusals } from '../../src/audit/refusals.ts';
 import { createCatalog } from '../../src/catalog/catalog.ts';
+import { plainTerms } from '../../src/core/approval-terms.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { createPool } from '../../src/db/pool.ts';
 import { createFleet } from '../../src/fleet/fleet.ts';
@@ -49,6 +50,7 @@ export async function openBareDoor(
     catalog: createCatalog(),
     identity,
     fleet: createFleet(config.fleet),
+    termsFor: () => plainTerms,
     refusalMessage,
     approvals: {
       store,

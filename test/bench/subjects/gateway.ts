@@ -63,6 +63,7 @@ const stages: CallStages = {
   identity,
   fleet,
   decide: policy.decide,
+  termsFor: policy.termsFor,
   refusalMessage: () => 'refused',
   // Version never needs one; a call that does would fail here, and the run with it.
   approvals: undefined as never,

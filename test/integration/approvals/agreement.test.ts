@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { onePerson } from '../../../src/approvals/quorum.ts';
 import { type ApprovalEvent, step } from '../../../src/approvals/states.ts';
 import type { Approval, ApprovalQuorum } from '../../../src/core/approval.ts';
+import { onePerson } from '../../../src/core/approval-terms.ts';
 import { type Bench, elapse, newApproval, openBench } from './support.ts';
 
 let bench: Bench;
@@ -94,7 +94,7 @@ test('the database takes and refuses the same events as step, with the same name
   const reached = new Set<string>();
   await fc.assert(
     fc.asyncProperty(quorums, walks, async (quorum, moves) => {
-      let expected: Approval = await bench.store.request({ ...newApproval(), quorum });
+      let expected: Approval = await bench.store.request({ ...newApproval(), terms: { quorum } });
       for (const move of moves) {
         const foreseen = foresee(expected, move);
         const outcome = await perform(expected, move);

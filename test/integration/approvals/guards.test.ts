@@ -47,7 +47,7 @@ describe('the tables refuse', () => {
   test('a second vote of one person', async () => {
     const { id } = await bench.store.request({
       ...newApproval(),
-      quorum: { approvals: [{ group: undefined, count: 2 }], denials: 1 },
+      terms: { quorum: { approvals: [{ group: undefined, count: 2 }], denials: 1 } },
     });
     await bench.admin.query(insertVote, [id, bob, carol]);
     await expect(bench.admin.query(insertVote, [id, bob, 'CAROL@example.com'])).rejects.toThrow('approval_vote_once');

@@ -108,7 +108,7 @@ describe('holdForApproval without a terminal', () => {
       exitCode: 1,
       code: 'approval-required',
     });
-    expect(caller.lastLine()).toContain('run the same on a terminal, it is asked for there');
+    expect(caller.lastLine()).toContain('run the same on a terminal, or ask for it with: talosgate request');
     expect(await bench.store.find(caller.request.binding)).toBeUndefined();
   });
 });

@@ -182,7 +182,7 @@ describe('decide', () => {
 
   test('counts one of many votes at once, and each person once', async () => {
     const two = { approvals: [{ group: undefined, count: 2 }], denials: 1 };
-    const { id } = await bench.store.request({ ...newApproval({ requester }), quorum: two });
+    const { id } = await bench.store.request({ ...newApproval({ requester }), terms: { quorum: two } });
     const votes = await Promise.allSettled(Array.from({ length: 10 }, () => approve(id)));
     expect(votes.filter(vote => vote.status === 'fulfilled')).toHaveLength(1);
     expect(await bench.store.get(id)).toMatchObject({ state: 'pending' });

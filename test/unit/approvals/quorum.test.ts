@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { onePerson, quorumMet, sameCaller, samePerson, voidVotes } from '../../../src/approvals/quorum.ts';
+import { quorumMet, sameCaller, samePerson, voidVotes } from '../../../src/approvals/quorum.ts';
 import type { ApprovalVote } from '../../../src/core/approval.ts';
+import { onePerson } from '../../../src/core/approval-terms.ts';
 import { approvalOf } from '../../support/approvals.ts';
 
 const by = (name: string, groups: string[] = [], verdict: 'approve' | 'deny' = 'approve'): ApprovalVote => ({

@@ -53,6 +53,11 @@ describe('the command line', () => {
       'approvals cancel',
       'notify',
       'notify test',
+      'request',
+      'request call',
+      'request debug',
+      'request reset',
+      'request apply-config',
       'sim',
     ]);
   });

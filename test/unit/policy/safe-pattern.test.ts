@@ -1,0 +1,77 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { parseSafePattern } from '../../../src/policy/safe-pattern.ts';
+
+function matches(pattern: string, text: string): boolean {
+  const result = parseSafePattern(pattern);
+  if (!result.ok) throw new Error(result.message);
+  return result.value(text);
+}
+
+/** Patterns of what is known, made of a few letters so that texts often match. */
+const patterns = fc.letrec<{ all: string; one: string }>(tie => ({
+  one: fc.oneof(
+    { maxDepth: 4, depthSize: 'small' },
+    fc.constantFrom('a', 'b', '.', '[ab]', '[^a]', '\\d', '[a-c1]', '\\.', '\\w', '\\s'),
+    fc
+      .tuple(fc.array(tie('all'), { minLength: 1, maxLength: 3 }), fc.constantFrom('(', '(?:'))
+      .map(([parts, open]) => `${open}${parts.join('|')})`),
+  ),
+  all: fc
+    .array(fc.tuple(tie('one'), fc.constantFrom('', '', '', '*', '+', '?', '{2}', '{0,2}', '{1,}')), { maxLength: 3 })
+    .map(parts => parts.map(([one, count]) => one + count).join('')),
+}));
+
+describe('parseSafePattern', () => {
+  test('reads what a team would write', () => {
+    expect(matches('(INC|CHG)-[0-9]{3,6}( .*)?', 'INC-4711 restart')).toBe(true);
+    expect(matches('(INC|CHG)-[0-9]{3,6}( .*)?', 'INC-47')).toBe(false);
+  });
+
+  test('means what a regular expression over the whole text means', () => {
+    const texts = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '1', '.', ' '), maxLength: 6 });
+    fc.assert(
+      fc.property(patterns.all, fc.array(texts, { maxLength: 10 }), (pattern, given) => {
+        fc.pre(parseSafePattern(pattern).ok);
+        // `s`: a dot is any character; a reason is one line anyway.
+        const wanted = new RegExp(`^(?:${pattern})$`, 'su');
+        for (const text of given)
+          expect([pattern, text, matches(pattern, text)]).toEqual([pattern, text, wanted.test(text)]);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test.each(['(a+)+', '(a|a)*', '(a|aa)+', '(.*a){12}', '(a?){40}a{40}'])(
+    'takes no time over %s, which others do',
+    pattern => {
+      const started = performance.now();
+      matches(pattern, `${'a'.repeat(499)}!`);
+      expect(performance.now() - started).toBeLessThan(2_000);
+    },
+  );
+
+  test.each([
+    ['^INC', 'leave ^ and $ out'],
+    ['a$', 'leave ^ and $ out'],
+    ['(?=a)', 'look-around'],
+    ['(?<name>a)', 'look-around'],
+    ['(a)\\1', '\\1 is not known'],
+    ['\\bword', '\\b is not known'],
+    ['a**', 'two repetitions'],
+    ['a+?', 'two repetitions'],
+    ['*', 'nothing to repeat'],
+    ['a{1000}', 'followed by a count'],
+    ['a{101}', 'at most 100'],
+    ['(((a{99}){99}){99})', 'too long'],
+    ['(a', 'without its ")"'],
+    ['a)', 'a ")" too many'],
+    ['[a', 'ends too early'],
+    ['[z-a]', 'no range'],
+    ['a\\', 'ends too early'],
+    ['('.repeat(21), 'more than 20'],
+    ['a'.repeat(201), 'longer than 200'],
+  ])('refuses %s', (pattern, message) => {
+    expect(parseSafePattern(pattern)).toMatchObject({ ok: false, message: expect.stringContaining(message) as string });
+  });
+});
