@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openSession, type Session } from '../../src/db/connection.ts';
+import { swallowDatabase } from '../support/black-hole.ts';
 import { cp, followLogs, reboot, version, worker, worker2 } from '../support/calls.ts';
 import { ask } from '../support/https.ts';
 import { expectStatus } from '../support/refusal.ts';
@@ -168,5 +169,16 @@ describe('without Postgres', () => {
     stack.wire.mend();
     const [, outcome] = await watch.kinds('call.intent', 'call.outcome');
     expect(outcome).toMatchObject({ kind: 'call.outcome', endCause: 'client', grpcCode: 1 });
+  });
+});
+
+describe('with a Postgres that takes everything and answers nothing', () => {
+  // Short form of test/soak/black-hole.soak.ts.
+  test('nothing is forwarded, and errors come within their time and then at once', async () => {
+    const figures = await swallowDatabase(stack, 6_000);
+    expect(figures.forwarded).toBe(0);
+    expect(Object.keys(figures.codes)).toEqual(['14']);
+    expect(figures.slowestMs).toBeLessThan(5_000);
+    expect(figures.slowestFastMs).toBeLessThan(3_000);
   });
 });

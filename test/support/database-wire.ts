@@ -7,6 +7,8 @@ export interface DatabaseWire {
   readonly url: string;
   /** Breaks every connection and refuses new ones. */
   cut(): void;
+  /** Passes nothing on and closes nothing, for old connections and for new ones. */
+  swallow(): void;
   mend(): void;
   close(): Promise<void>;
 }
@@ -15,6 +17,7 @@ export async function openDatabaseWire(databaseUrl: string): Promise<DatabaseWir
   const target = new URL(databaseUrl);
   const sockets = new Set<Socket>();
   let whole = true;
+  let swallowing = false;
   const server: Server = createServer(near => {
     if (!whole) return void near.destroy();
     const far = connect(Number(target.port), target.hostname);
@@ -28,7 +31,9 @@ export async function openDatabaseWire(databaseUrl: string): Promise<DatabaseWir
         sockets.delete(socket);
         other.destroy();
       });
-      socket.pipe(other);
+      socket.on('data', (chunk: Buffer) => {
+        if (!swallowing) other.write(chunk);
+      });
     }
     return undefined;
   });
@@ -44,7 +49,13 @@ export async function openDatabaseWire(databaseUrl: string): Promise<DatabaseWir
   return {
     url: through.href,
     cut,
+    swallow: () => {
+      swallowing = true;
+    },
     mend: () => {
+      // What was swallowed is missing on both ends: such a connection is good for nothing.
+      if (swallowing) for (const socket of sockets) socket.destroy();
+      swallowing = false;
       whole = true;
     },
     close: async () => {
