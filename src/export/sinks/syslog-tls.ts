@@ -1,8 +1,10 @@
+import { connect as connectTcp } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import type { AuditLine } from '../../core/audit-line.ts';
 import { type SyslogOptions, toSyslog } from '../formats/syslog.ts';
 import type { TlsMaterials } from '../materials.ts';
 import { away, type Delivery, delivered, type Sink } from '../sink.ts';
+import { withoutFin } from './wire.ts';
 
 export interface SyslogTlsOptions {
   readonly host: string;
@@ -16,7 +18,7 @@ export interface SyslogTlsOptions {
 /**
  * Messages with octet counting over TLS (RFC 5425 section 4.3). Syslog has no acknowledgement: bytes that were written may still
  * be lost with the receiver. So every batch has a connection of its own, and counts as taken once the receiver has
- * answered our end of it with its own, which it does after reading everything.
+ * answered our close_notify with its own, as section 4.4 demands of it: one that was killed cannot.
  */
 export function createSyslogTls(options: SyslogTlsOptions): Sink {
   return {
@@ -39,11 +41,15 @@ function deliver(batch: Buffer, options: SyslogTlsOptions, signal: AbortSignal):
   const { host, port, serverName, tls, timeoutMs } = options;
   return new Promise<Delivery>(resolve => {
     let handedOver = false;
-    const socket: TLSSocket = connect({ host, port, servername: serverName ?? nameOf(host), ...tls });
+    const lost = (error?: Error): void => finish(away(error ?? new Error('the receiver went away without saying so')));
+    const raw = connectTcp({ host, port });
+    const wire = withoutFin(raw, lost);
+    const socket: TLSSocket = connect({ host, servername: serverName ?? nameOf(host), socket: wire, ...tls });
     const finish = (delivery: Delivery): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
       socket.destroy();
+      raw.destroy();
       resolve(delivery);
     };
     const onAbort = (): void => finish(away(new Error('given up')));
@@ -54,13 +60,13 @@ function deliver(batch: Buffer, options: SyslogTlsOptions, signal: AbortSignal):
         handedOver = true;
       });
     });
-    socket.on('error', thrown => finish(away(thrown)));
+    socket.on('error', lost);
+    wire.on('error', lost);
     // A receiver says nothing; without somebody who reads, its end would not be seen.
     socket.resume();
     socket.once('end', () =>
       finish(handedOver ? delivered : away(new Error('the receiver closed the connection early'))),
     );
-    socket.once('close', () => finish(away(new Error('the connection was lost'))));
     if (signal.aborted) onAbort();
   });
 }
