@@ -389,16 +389,13 @@ const firstDiscoveryMs = 3000;
 
 /** Names, at most a hundred of each kind, and how many there are. */
 function fleetDetails(change: FleetChange): Record<string, AuditValue> {
-  return Object.fromEntries(
-    Object.entries<readonly string[]>({ ...change }).flatMap(([what, names]) =>
-      names.length === 0
-        ? []
-        : [
-            [what, names.slice(0, 100)],
-            [`${what}_count`, String(names.length)],
-          ],
-    ),
-  );
+  const details: Record<string, AuditValue> = {};
+  for (const [what, names] of Object.entries<readonly string[]>({ ...change })) {
+    if (names.length === 0) continue;
+    details[what] = names.slice(0, 100);
+    details[`${what}_count`] = String(names.length);
+  }
+  return details;
 }
 
 /** Undefined where nothing is configured: then the log is kept, and nobody can tell whether it was changed. */
