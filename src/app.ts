@@ -40,7 +40,9 @@ import { createPolicyEngine } from './policy/engine.ts';
 import { renderExplanation } from './policy/explain.ts';
 import { refusalMessage } from './policy/refusal.ts';
 import { type Sealing, startSealing } from './seal/sealing.ts';
+import { createSessionDesk } from './sessions/desk.ts';
 import { readAuditorKey } from './sessions/keys.ts';
+import { createSessionReader } from './sessions/reading.ts';
 import { createSessions } from './sessions/sessions.ts';
 import { createChannels } from './upstream/connections.ts';
 import { listMembers } from './upstream/members.ts';
@@ -173,6 +175,7 @@ async function assemble(
     hear: onChange => hearChanges({ url: database.url, connectTimeoutMs: database.connect_timeout }, onChange),
   });
   closers.push(() => approvals.close());
+  const sessionKey = config.sessions.key ?? config.audit.digest_key;
   const sessions = createSessions({
     database: writer,
     log: audit,
@@ -181,7 +184,7 @@ async function assemble(
       auditors: await Promise.all(
         config.sessions.auditors.map(async file => readAuditorKey(await readFile(file, 'utf8'))),
       ),
-      deployment: config.sessions.key ?? config.audit.digest_key,
+      deployment: sessionKey,
     },
     keepEchoed: config.sessions.input === 'echoed',
     report: (problem, cause) => log.error({ err: cause }, problem),
@@ -319,6 +322,12 @@ async function assemble(
       auditScan: scan,
       sinks: exports,
       approvals,
+      sessions: createSessionDesk({
+        reader: createSessionReader(reader),
+        sessions,
+        log: audit,
+        deployment: sessionKey,
+      }),
       readiness: () => [
         // The cause stays in the process log: this page is public.
         auditReadiness(audit.health().ok),

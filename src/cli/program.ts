@@ -8,6 +8,7 @@ import { notifyCommands } from './notify.ts';
 import { policyCommands } from './policy.ts';
 import { requestCommands } from './request/request.ts';
 import { serveCommand } from './serve.ts';
+import { sessionCommands } from './sessions.ts';
 import { setupCommands } from './setup.ts';
 import { simCommand } from './sim.ts';
 
@@ -22,6 +23,7 @@ const commands: readonly ((parent: Command, context: CliContext) => void)[] = [
   approvalCommands,
   notifyCommands,
   requestCommands,
+  sessionCommands,
   simCommand,
 ];
 

@@ -10,6 +10,7 @@ import type { Decide, PolicyQuestion } from '../core/decision.ts';
 import type { SinkDesk } from '../core/export-sink.ts';
 import type { Method, RequestFacts, Risk } from '../core/method.ts';
 import type { Target } from '../core/target.ts';
+import type { SessionDesk } from '../sessions/desk.ts';
 
 /** One part that must work before calls are taken. */
 export interface ReadinessCheck {
@@ -74,6 +75,7 @@ export interface HttpDependencies {
   readonly auditScan: AuditScan | undefined;
   readonly sinks: SinkDesk;
   readonly approvals: ApprovalDesk;
+  readonly sessions: SessionDesk;
   readonly readiness: () => readonly ReadinessCheck[];
   readonly metricsText: () => Promise<string>;
 }

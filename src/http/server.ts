@@ -18,6 +18,7 @@ import { decisionRoutes } from './routes/decisions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { policyRoutes } from './routes/policy.ts';
 import { requestRoutes } from './routes/requests.ts';
+import { sessionRoutes } from './routes/sessions.ts';
 import { problemSchema } from './schemas.ts';
 import type { TypedServer } from './typed-server.ts';
 import { explainMistake } from './validation.ts';
@@ -111,6 +112,7 @@ export async function createHttpServer(
   decisionRoutes(server, dependencies);
   requestRoutes(server, dependencies);
   approvalPage(server);
+  sessionRoutes(server, dependencies);
   server.get('/openapi.json', { config: { access: { kind: 'public' } }, schema: { hide: true } }, () =>
     server.swagger(),
   );

@@ -23,7 +23,10 @@ export const gatewayActions = new Map<string, ActionFacts>([
   ['audit.read', { risk: 'read', area: 'audit' }],
   ['audit.export', { risk: 'read', area: 'audit' }],
   ['audit.sinks', { risk: 'write', area: 'audit' }],
+  ['sessions.read', { risk: 'read', area: 'sessions' }],
   ['sessions.replay', { risk: 'read', area: 'sessions' }],
+  ['sessions.watch', { risk: 'read', area: 'sessions' }],
+  ['sessions.kill', { risk: 'write', area: 'sessions' }],
 ]);
 
 /** An action as a rule sees it. */

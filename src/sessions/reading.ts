@@ -47,6 +47,8 @@ export interface SessionReader {
   get(id: string): Promise<SessionView | undefined>;
   /** Chunks above an index of the log, oldest first; at most `limit`. `seq` is the next one that has to come. */
   chunks(id: string, after: string, seq: number, limit: number): Promise<readonly StoredChunk[]>;
+  /** The record of the start. */
+  started(id: string): Promise<AuditRecord | undefined>;
   /** The record of the end, once there is one. */
   end(id: string): Promise<AuditRecord | undefined>;
 }
@@ -87,11 +89,14 @@ export function createSessionReader(on: Queryable): SessionReader {
       return row === undefined ? undefined : toView(row);
     },
     chunks: async (id, after, seq, limit) => verified(id, seq, await ask<ChunkRow>(on, sql.chunks, [id, after, limit])),
-    end: async id => {
-      const [row] = await ask<{ body: string }>(on, sql.end, [id]);
-      return row === undefined ? undefined : (JSON.parse(row.body) as AuditRecord);
-    },
+    started: id => oneRecord(on, sql.started, id),
+    end: id => oneRecord(on, sql.end, id),
   };
+}
+
+async function oneRecord(on: Queryable, statement: Statement, id: string): Promise<AuditRecord | undefined> {
+  const [row] = await ask<{ body: string }>(on, statement, [id]);
+  return row === undefined ? undefined : (JSON.parse(row.body) as AuditRecord);
 }
 
 /** A chunk counts as the log has it: its number follows the last one, and its ciphertext has the recorded hash. */

@@ -49,9 +49,15 @@ export const chunks: Statement = {
       ON c.session_id = $1::uuid AND c.seq = r.seq::bigint AND c.direction = r.direction
     ORDER BY r.idx`,
 };
+/** How the session began, by the log. */
+export const started: Statement = {
+  name: 'session.started',
+  text: `SELECT convert_from(body, 'UTF8') AS body FROM talosgate.audit_log
+    WHERE call_id = $1 AND kind = 'session.started' ORDER BY idx LIMIT 1`,
+};
 /** Whether and how the session has ended, by the log. */
 export const end: Statement = {
   name: 'session.end',
-  text: `SELECT kind, convert_from(body, 'UTF8') AS body FROM talosgate.audit_log
+  text: `SELECT convert_from(body, 'UTF8') AS body FROM talosgate.audit_log
     WHERE call_id = $1 AND kind IN ('session.ended', 'session.lost') ORDER BY idx LIMIT 1`,
 };

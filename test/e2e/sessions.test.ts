@@ -1,8 +1,14 @@
 // "Whatever the caller or the node of a shell has seen is in its recording" (approvals.md 6).
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { callApi } from '../../src/cli/client.ts';
+import { openRecording as openStream, type RecordingItem } from '../../src/cli/recording-stream.ts';
 import type { AuditRecord } from '../../src/core/audit-record.ts';
 import { openSession } from '../../src/db/connection.ts';
 import type { AuditWatch } from '../support/audit-watch.ts';
+import { type CliResult, cli as runCli } from '../support/cli.ts';
 import { DebugSession, type DebugSpec, debugSpec, pullImage } from '../support/debug-session.ts';
 import { vote } from '../support/http.ts';
 import { type OpenedRecording, openRecording } from '../support/recordings.ts';
@@ -187,5 +193,104 @@ describe('a recorded session', () => {
     const { output } = await opened(end.callId ?? '');
     const ofNode = shown.slice(0, shown.lastIndexOf('talosgate: '));
     expect(output.toString().startsWith(ofNode)).toBe(true);
+  });
+});
+
+describe('a second person', () => {
+  const cli = (who: 'alice' | 'bob' | 'carol', ...words: string[]): Promise<CliResult> =>
+    runCli(['sessions', ...words], {
+      env: { TALOSGATE_CLIENT: join(stack.directory, `${who}-here.yaml`) },
+    });
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'talosgate-sessions-'));
+    for (const who of ['alice', 'bob', 'carol'] as const) {
+      const { server, ca, certificate, key } = stack.api(who);
+      await writeFile(join(stack.directory, `${who}-here.yaml`), JSON.stringify({ server, ca, certificate, key }));
+    }
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  test('lists, reads, searches and exports what was recorded, and each look is in the log', async () => {
+    const session = await approved();
+    session.type('echo sesame\r');
+    await session.shows('sesame\r\n');
+    session.type('exit 4\r');
+    expect(await session.exits()).toBe(4);
+    session.leave();
+    const id = (await ended()).callId ?? '';
+    await until(async () => (await opened(id)).view.state === 'ended');
+    const listed = await cli('carol', 'list', '--user', 'bob@example.com', '--limit', '1', '-o', 'json');
+    expect(JSON.parse(listed.out)).toMatchObject({
+      id,
+      state: 'ended',
+      cause: 'server',
+      exitCode: 4,
+      holders: ['deployment'],
+    });
+    expect((await cli('carol', 'show', id)).out).toMatch(/user\s+bob@example.com/);
+    expect((await cli('carol', 'play', '--text', id)).out).toContain('\nsesame\n');
+    expect((await cli('carol', 'search', 'SESAME', '--session', id)).out).toMatch(
+      new RegExp(`^${id}  00:00:.*sesame\n`),
+    );
+    const file = join(folder, 'cast');
+    expect(await cli('carol', 'export', id, '--file', file)).toMatchObject({ code: 0 });
+    const [header, ...events] = (await readFile(file, 'utf8'))
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line) as unknown);
+    expect(header).toMatchObject({ version: 2, width: 97, height: 31 });
+    const cast = events as [number, string, string][];
+    expect(cast.map(([, code, data]) => (code === 'o' ? data : '')).join('')).toBe(fromNode(session));
+    expect(cast.filter(([, code]) => code === 'i').map(([, , data]) => data)).toContain('echo sesame\r');
+    expect(cast.every(([at], index) => at >= (cast[index - 1]?.[0] ?? 0))).toBe(true);
+    const looks = await records('session.replayed');
+    expect(looks).toHaveLength(3);
+    expect(looks[0]).toMatchObject({ callId: id, principal: 'carol@example.com', action: 'sessions.replay' });
+    for (const words of [['list'], ['play', '--text', id], ['kill', id]]) {
+      expect(await cli('alice', ...words)).toMatchObject({
+        code: 1,
+        error: expect.stringMatching(/may not sessions\./) as unknown,
+      });
+    }
+  });
+
+  test('looks on while it runs, and ends it with a last line for the user', async () => {
+    const session = await approved();
+    const [{ callId: id = '' } = {}] = await records('session.started');
+    const left = new AbortController();
+    const seen: RecordingItem[] = [];
+    const watching = (async () => {
+      const how = { watch: true, auditorKey: undefined, signal: left.signal };
+      for await (const item of openStream(stack.api('carol'), id, how)) seen.push(item);
+    })();
+    const text = (): string =>
+      seen
+        .map(item => (item.kind === 'event' && item.event.kind === 'output' ? item.event.data.toString() : ''))
+        .join('');
+    await until(() => text().includes('# '));
+    const typed = performance.now();
+    session.type('id\r');
+    await until(() => text().includes('uid=0'));
+    expect(performance.now() - typed).toBeLessThan(4_000);
+    const killed = performance.now();
+    await callApi(stack.api('carol'), 'POST', `/api/v1/sessions/${id}/kill`, { reason: 'enough for today' });
+    expect(await session.exits()).toBe(1);
+    expect(performance.now() - killed).toBeLessThan(4_000);
+    expect(session.text).toMatch(/talosgate: this session is ended by carol@example.com: "enough for today"\r\n/);
+    expect(session.text).toMatch(
+      /talosgate: the debug session was ended by somebody else; run the same again to ask anew\r\n$/,
+    );
+    await watching;
+    expect(seen.at(-1)).toMatchObject({ kind: 'end', as: 'ended' });
+    expect((await ended()).details).toMatchObject({ cause: 'gateway' });
+    const watched = await records('session.watched');
+    const [kill] = await records('session.killed');
+    expect(watched[0]).toMatchObject({ callId: id, principal: 'carol@example.com' });
+    expect(kill).toMatchObject({ callId: id, principal: 'carol@example.com', details: { reason: 'enough for today' } });
+    await until(async () => (await opened(id)).view.killedBy === 'carol@example.com');
+    await expect(callApi(stack.api('carol'), 'POST', `/api/v1/sessions/${id}/kill`, { reason: '' })).rejects.toThrow(
+      /over already/,
+    );
   });
 });

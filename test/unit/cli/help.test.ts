@@ -58,6 +58,15 @@ describe('the command line', () => {
       'request debug',
       'request reset',
       'request apply-config',
+      'sessions',
+      'sessions list',
+      'sessions show',
+      'sessions play',
+      'sessions watch',
+      'sessions export',
+      'sessions search',
+      'sessions kill',
+      'sessions keygen',
       'sim',
     ]);
   });
