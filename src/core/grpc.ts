@@ -38,4 +38,6 @@ export interface GrpcStatus {
   readonly code: number;
   /** Human text, not percent-encoded. */
   readonly message: string;
+  /** Serialised google.rpc.Status, from the trailer `grpc-status-details-bin` of a node. */
+  readonly details?: Uint8Array;
 }

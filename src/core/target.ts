@@ -29,4 +29,20 @@ export interface Target extends Endpoint {
 /** Where a call goes: to one node untouched, or to several with apid's aggregation. */
 export type Route =
   | { readonly kind: 'single'; readonly target: Target }
-  | { readonly kind: 'aggregate'; readonly targets: readonly Target[] };
+  | {
+      readonly kind: 'aggregate';
+      /** At least one. */
+      readonly targets: readonly Target[];
+      /** Nodes that were named too and that nobody knows. */
+      readonly unknown: readonly UnknownNode[];
+    };
+
+/** A node that a call names among others and that nobody knows. */
+export interface UnknownNode {
+  /** Its position among all that the call names, from 0. */
+  readonly at: number;
+  readonly cluster: string;
+  readonly asked: string;
+  /** What is wrong, safe to show. */
+  readonly message: string;
+}

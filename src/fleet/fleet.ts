@@ -1,5 +1,5 @@
 import { GateError } from '../core/gate-error.ts';
-import type { Endpoint, Route, Target } from '../core/target.ts';
+import type { Endpoint, Route, Target, UnknownNode } from '../core/target.ts';
 import {
   type ClusterSettings,
   type FleetSettings,
@@ -78,7 +78,8 @@ const mostRemembered = 4096;
  * that `fleetProblems` finds.
  *
  * `nodes` wins over `node`, as in apid. A node that stands in `nodes` twice is called twice, as apid does; both
- * calls get the same decision, because both are the same target. One unknown node refuses the whole call.
+ * calls get the same decision, because both are the same target. A node that is unknown among others that are not stands in
+ * the route as such; a spelling that is none (a port, a zone) refuses the whole call, as apid does.
  */
 export function createFleet(settings: FleetSettings): Fleet {
   const problem = fleetProblems(settings)[0];
@@ -180,12 +181,16 @@ function resolveIn(cluster: Cluster, ask: FleetAsk): FleetAnswer {
   }
   if (ask.nodes.length > 0) {
     const targets: Target[] = [];
-    for (const node of ask.nodes) {
+    const unknown: UnknownNode[] = [];
+    for (const [at, node] of ask.nodes.entries()) {
       const target = lookUp(cluster, node);
-      if (typeof target === 'string') return refuse(target);
-      targets.push(target);
+      if (typeof target !== 'string') targets.push(target);
+      else if (readNodeSpelling(node).ok) unknown.push({ at, cluster: cluster.name, asked: node, message: target });
+      else return refuse(target);
     }
-    return { ok: true, route: { kind: 'aggregate', targets } };
+    const [first] = unknown;
+    if (targets.length === 0 && first !== undefined) return refuse(first.message);
+    return { ok: true, route: { kind: 'aggregate', targets, unknown } };
   }
   if (ask.node === undefined) {
     if (cluster.controlPlane !== undefined) return single(cluster.controlPlane);

@@ -39,6 +39,11 @@ export async function admit(call: RunningCall, stages: CallStages): Promise<Step
   const facts = await readable(() => inspectRequest(method, first.value, stages.digest));
   if (!facts.ok) return facts;
   call.facts = facts.value;
+  const lost = found.route.kind === 'aggregate' ? found.route.unknown[0] : undefined;
+  // For reads it becomes an error in its place. Everything else is done on all nodes or on none.
+  if (lost !== undefined && facts.value.risk !== 'read') {
+    return stop('unknown-target', new GateError('unknown-target', lost.message));
+  }
   call.requestDigest = stages.digest('request', facts.value.canonical).digest;
   return { ok: true, value: { method, facts: facts.value, route: found.route, body } };
 }

@@ -4,6 +4,7 @@ import type { DenyReason } from '../core/decision.ts';
 import type { GrpcStatus } from '../core/grpc.ts';
 import { printable } from '../core/printable.ts';
 import type { RelayResult } from '../core/relay-result.ts';
+import type { UnknownNode } from '../core/target.ts';
 import type { RunningCall } from './calls.ts';
 import type { Leg } from './leg.ts';
 
@@ -27,6 +28,25 @@ export function denyRecord(
     grpcCode: status.code,
     grpcMessage: printable(status.message, maxText),
     details,
+  };
+}
+
+/** The record of one node that nobody knows, in a call to several of which the others are known. */
+export function unknownNodeRecord(
+  call: RunningCall,
+  { at, cluster, asked }: UnknownNode,
+  status: GrpcStatus,
+): AuditRecord {
+  return {
+    ...callFields(call),
+    kind: 'call.deny',
+    leg: at,
+    cluster,
+    asked: printable(asked, maxText),
+    decision: 'deny',
+    reason: 'unknown-target',
+    grpcCode: status.code,
+    grpcMessage: printable(status.message, maxText),
   };
 }
 

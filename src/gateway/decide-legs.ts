@@ -1,10 +1,12 @@
 import { type ApprovalTerms, joinTerms } from '../core/approval-terms.ts';
 import type { PolicyQuestion } from '../core/decision.ts';
 import { GateError } from '../core/gate-error.ts';
+import type { GrpcStatus } from '../core/grpc.ts';
 import type { Method, RequestFacts } from '../core/method.ts';
 import type { Principal } from '../core/principal.ts';
-import type { Target } from '../core/target.ts';
+import type { Target, UnknownNode } from '../core/target.ts';
 import type { RunningCall } from './calls.ts';
+import { statusOf } from './grpc-status.ts';
 import type { Leg } from './leg.ts';
 import type { Admitted, CallStages, Refusal } from './stages.ts';
 
@@ -12,10 +14,22 @@ import type { Admitted, CallStages, Refusal } from './stages.ts';
 export function decideLegs(call: RunningCall, admitted: Admitted, stages: CallStages): Leg[] {
   const { route, facts } = admitted;
   const targets = route.kind === 'single' ? [route.target] : route.targets;
-  return targets.map((target, index) => ({
-    ...{ index, target, talosRole: facts.leastRole, grant: undefined },
+  const others = new Set(unknownNodes(admitted).map(({ at }) => at));
+  const positions = Array.from({ length: targets.length + others.size }, (_, at) => at).filter(at => !others.has(at));
+  return targets.map((target, at) => ({
+    ...{ index: positions[at] ?? at, target, talosRole: facts.leastRole, grant: undefined },
     ...decideTarget(principalOf(call), target, admitted, stages),
   }));
+}
+
+/** Nodes that nobody knows, named beside others in a read. */
+export function unknownNodes({ route }: Pick<Admitted, 'route'>): readonly UnknownNode[] {
+  return route.kind === 'aggregate' ? route.unknown : [];
+}
+
+/** What the caller is told in the place of such a node. */
+export function unknownNodeStatus({ message }: UnknownNode): GrpcStatus {
+  return statusOf(new GateError('unknown-target', message));
 }
 
 /**

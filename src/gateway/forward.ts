@@ -6,7 +6,7 @@ import { type Leg as FanOutLeg, fanOut } from '../upstream/fan-out.ts';
 import { type UpstreamHeaders, upstreamHeaders } from '../upstream/metadata.ts';
 import { relay } from '../upstream/relay.ts';
 import type { RunningCall } from './calls.ts';
-import { denialText } from './decide-legs.ts';
+import { denialText, unknownNodeStatus, unknownNodes } from './decide-legs.ts';
 import { statusOf } from './grpc-status.ts';
 import type { Leg } from './leg.ts';
 import { outcomeWriter, pendingTrailers, type WriteOutcome } from './outcomes.ts';
@@ -64,6 +64,7 @@ async function forwardOne(
   const result = await relay({
     downstream: call.incoming.stream,
     channel,
+    again: () => stages.channels.acquire(leg.target, call.gone.signal),
     headers: headersFor(call, admitted, leg, guard === undefined, session === undefined, stages),
     firstFrame: granted.replay.length === 0 ? first : Buffer.concat([first, ...granted.replay]),
     body,
@@ -98,18 +99,22 @@ async function forwardMany(
   const write = outcomeWriter(call, admitted.facts.risk, stages);
   const written: ReturnType<WriteOutcome>[] = [];
   const guard = createStreamGuard(method);
-  const legs = granted.legs.map((leg): FanOutLeg => {
+  const known = granted.legs.map((leg): FanOutLeg => {
     const hostname = leg.target.asked;
     if (leg.decision.effect === 'deny') {
       return { hostname, refusal: { code: grpcCodes.PERMISSION_DENIED, message: denialText(call, leg, stages) } };
     }
     const channel = stages.channels.peek(leg.target) ?? stages.channels.acquire(leg.target, call.gone.signal);
-    return { hostname, channel, headers: headersFor(call, admitted, leg, guard === undefined, false, stages) };
+    const headers = headersFor(call, admitted, leg, guard === undefined, false, stages);
+    return { hostname, channel, headers, again: () => stages.channels.acquire(leg.target, call.gone.signal) };
   });
+  const lost = unknownNodes(admitted).map(
+    (node): FanOutLeg => ({ hostname: node.asked, refusal: unknownNodeStatus(node) }),
+  );
   const result = await fanOut({
     downstream: call.incoming.stream,
     kind: method.kind,
-    legs,
+    legs: [...known, ...lost],
     firstFrame: encodeFrame(facts.canonical),
     body,
     requestEncoding: call.incoming.head.ok ? call.incoming.head.encoding : undefined,

@@ -2,11 +2,12 @@ import { claimedRecord } from '../approvals/records.ts';
 import type { DenyReason } from '../core/decision.ts';
 import { GateError } from '../core/gate-error.ts';
 import { type GrpcStatus, grpcCodeName, grpcCodes } from '../core/grpc.ts';
+import type { UnknownNode } from '../core/target.ts';
 import { admit } from './admit.ts';
 import { obtainGrants } from './approvals.ts';
-import { actedFrom, denyRecord, intentRecord, outcomeRecord } from './call-records.ts';
+import { actedFrom, denyRecord, intentRecord, outcomeRecord, unknownNodeRecord } from './call-records.ts';
 import { endOf, type RunningCall } from './calls.ts';
-import { decideLegs, denialOf, denialText } from './decide-legs.ts';
+import { decideLegs, denialOf, denialText, unknownNodeStatus, unknownNodes } from './decide-legs.ts';
 import { forward } from './forward.ts';
 import { reachNodes, watchGrants } from './grants.ts';
 import { statusOf } from './grpc-status.ts';
@@ -52,7 +53,7 @@ export async function handleCall(incoming: IncomingCall, stages: CallStages): Pr
       return;
     }
     const legs = await chooseRoles(call, admitted.value, granted.value.legs, stages);
-    await recordIntents(call, legs, stages);
+    await recordIntents(call, legs, unknownNodes(admitted.value), stages);
     unwatch = watchGrants(call, legs, stages);
     const status = await forward(call, admitted.value, { ...granted.value, legs }, stages);
     observe(call, 'allow', undefined, status.code, stages);
@@ -77,20 +78,23 @@ function holdLegs(call: RunningCall, legs: readonly Leg[], stages: CallStages): 
 }
 
 /**
- * Writes the intents of the allowed legs and the denials of the others, and waits until they are durable. A leg with a
+ * Writes the intents of the allowed legs and the denials of the others and of unknown nodes, and waits until they are durable. A leg with a
  * grant claims it in the transaction of its intent.
  */
-async function recordIntents(call: RunningCall, legs: readonly Leg[], stages: CallStages): Promise<void> {
+async function recordIntents(
+  call: RunningCall,
+  legs: readonly Leg[],
+  unknown: readonly UnknownNode[],
+  stages: CallStages,
+): Promise<void> {
   const started = stages.clock.monotonic();
   call.gone.signal.throwIfAborted();
   const options = { signal: call.gone.signal, ...(call.deadline === undefined ? {} : { deadline: call.deadline }) };
   call.intentAsked = true;
   const plain = legs.filter(leg => leg.grant === undefined);
-  if (plain.length > 0) {
-    await stages.audit.append(
-      plain.map(leg => legRecord(call, leg, stages)),
-      options,
-    );
+  if (plain.length + unknown.length > 0) {
+    const lost = unknown.map(node => unknownNodeRecord(call, node, unknownNodeStatus(node)));
+    await stages.audit.append([...plain.map(leg => legRecord(call, leg, stages)), ...lost], options);
     for (const leg of plain) if (leg.decision.effect === 'allow') call.openLegs.set(leg.index, leg);
   }
   for (const leg of legs) {

@@ -1,21 +1,37 @@
 // The wire form in which apid answers calls to several nodes (talos internal/app/apid/pkg/backend/apid.go). All methods
 // have replies of one shape, `{ repeated X messages = 1 }` with `common.Metadata metadata = 1` in X, so that merging
 // needs no knowledge of X: protobuf lets a field be appended to encoded bytes.
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { GateError } from '../core/gate-error.ts';
 import type { GrpcStatus } from '../core/grpc.ts';
 import { MetadataSchema } from '../gen/common/common_pb.js';
+import { type Status, StatusSchema } from '../gen/google/rpc/status_pb.js';
 
 /** Says which node a part of the reply is from: the field `metadata` of X, ready to be appended to an encoded X. */
 export function hostnameField(hostname: string): Buffer {
   return fieldOne(toBinary(MetadataSchema, create(MetadataSchema, { hostname })));
 }
 
-/** Says why a node has no part in the reply: the field `metadata` of an otherwise empty X. */
+/**
+ * Says why a node has no part in the reply: the field `metadata` of an otherwise empty X. Details that the node gave are
+ * kept, as apid does.
+ */
 export function errorField(hostname: string, status: GrpcStatus): Buffer {
-  const { code, message } = status;
-  const error = `rpc error: code = ${goCodeName(code)} desc = ${message}`;
-  return fieldOne(toBinary(MetadataSchema, create(MetadataSchema, { hostname, error, status: { code, message } })));
+  const full = statusMessage(status);
+  const error = `rpc error: code = ${goCodeName(full.code)} desc = ${full.message}`;
+  return fieldOne(toBinary(MetadataSchema, create(MetadataSchema, { hostname, error, status: full })));
+}
+
+/** grpc-go takes the whole status from the details when they are of the same code (internal/status NewWithProto). */
+function statusMessage({ code, message, details }: GrpcStatus): Status {
+  const plain = create(StatusSchema, { code, message });
+  if (details === undefined) return plain;
+  try {
+    const full = fromBinary(StatusSchema, details);
+    return full.code === code ? full : plain;
+  } catch {
+    return plain;
+  }
 }
 
 /** Length-delimited field number 1 around the bytes: an element of `messages`, or `metadata` in one. */

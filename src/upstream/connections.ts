@@ -11,7 +11,7 @@ import { type ChannelEvent, NodePool } from './node-pool.ts';
 export interface Channels {
   /** A ready channel when there is one, without waiting. */
   peek(target: Target): Channel | undefined;
-  /** Connects when needed. Rejects with GateError `upstream-unavailable` after about a second at most, or `cancelled`. */
+  /** Connects when needed. Rejects with GateError `upstream-unavailable` after about three seconds at most, or `cancelled`. */
   acquire(target: Target, signal?: AbortSignal): Promise<Channel>;
   /**
    * Replaces the credentials; connections made with the old ones end when their last call does. Throws GateError

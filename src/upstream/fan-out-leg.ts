@@ -41,10 +41,10 @@ export class FanOutLeg implements NodeCallEvents {
     return this.#over;
   }
 
-  open(channel: Channel, headers: UpstreamHeaders): void {
+  open(channel: Channel, headers: UpstreamHeaders, again?: () => Promise<Channel>): void {
     if (this.#over) return;
     try {
-      this.#call = new NodeCall(channel, headers, this);
+      this.#call = new NodeCall(channel, headers, this, again);
       this.#valve = new Valve(this.#call);
     } catch (error) {
       this.fail(GateError.from(error), 'not-forwarded');

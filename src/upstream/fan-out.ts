@@ -24,6 +24,8 @@ export type Leg =
       readonly hostname: string;
       /** Awaited per leg; its rejection becomes the leg's in-band error. */
       readonly channel: Promise<Channel> | Channel;
+      /** Another channel to the same node, should this one turn out to take no new call. */
+      readonly again?: (() => Promise<Channel>) | undefined;
       /** Without acceptEncoding: replies must come uncompressed to be merged. */
       readonly headers: UpstreamHeaders;
     }
@@ -130,7 +132,7 @@ class FanOut implements RequestBodySink, FanOutLegEvents {
     }
     return Promise.resolve(leg.channel).then(
       channel => {
-        this.#openLeg(part, channel, leg.headers);
+        this.#openLeg(part, channel, leg);
       },
       (error: unknown) => {
         part.fail(GateError.from(error), 'not-forwarded');
@@ -138,10 +140,10 @@ class FanOut implements RequestBodySink, FanOutLegEvents {
     );
   }
 
-  #openLeg(part: FanOutLeg, channel: Channel, headers: UpstreamHeaders): void {
+  #openLeg(part: FanOutLeg, channel: Channel, leg: Exclude<Leg, { readonly refusal: GrpcStatus }>): void {
     if (part.over) return;
     this.#forwarded = true;
-    part.open(channel, headers);
+    part.open(channel, leg.headers, leg.again);
     if (this.#o.body.ended) part.endRequest(this.#o.firstFrame);
     else if (!part.write(this.#o.firstFrame)) this.#hold(part);
   }

@@ -8,15 +8,24 @@ import { meansDead, silenceTimes } from './silence.ts';
 /** Times of connecting, milliseconds. */
 const connectTimes = {
   /** A whole attempt: TCP, TLS and the first HTTP/2 frames. */
-  attempt: 2000,
-  /** How long one caller waits for it. */
-  caller: 1000,
+  attempt: 4000,
+  /** How long one caller waits for it. A refused connection is known sooner, and its caller with it. */
+  caller: 3000,
   /**
-   * Pause after a failed attempt, during which callers are refused at once. It does not grow: attempts are made only
-   * when somebody calls, and a rebooted node shall be back within a second or two.
+   * Pause after the first failed attempt, during which callers are refused at once. It grows with each further one, up
+   * to what apid itself waits at most (talos.md 2.2): a rebooted node must not be taken for away any longer than that.
    */
-  pause: 500,
+  pause: { first: 500, factor: 1.6, most: 15_000, spread: 0.2 },
 } as const;
+
+/**
+ * How long nobody dials after so many failures in a row, milliseconds. `random` from 0 to 1 spreads it by a fifth either
+ * way, so that replicas do not all come at once.
+ */
+export function pauseAfter(failures: number, random: number): number {
+  const { first, factor, most, spread } = connectTimes.pause;
+  return Math.min(most, first * factor ** (failures - 1)) * (1 + spread * (2 * random - 1));
+}
 
 /** Connections to one node; more than one only where the node limits the streams of a connection. */
 const maxSessions = 8;
@@ -39,7 +48,7 @@ export class NodePool {
   readonly #o: NodePoolOptions;
   #sessions: NodeSession[] = [];
   #attempt: Promise<NodeSession> | undefined;
-  #failure: { readonly error: GateError; readonly at: number } | undefined;
+  #failure: { readonly error: GateError; readonly count: number; readonly until: number } | undefined;
   #closed = false;
   #watch: NodeJS.Timeout | undefined;
 
@@ -72,7 +81,7 @@ export class NodePool {
     }
     if (this.#attempt === undefined) {
       const failure = this.#failure;
-      if (failure !== undefined && this.#o.clock.now() - failure.at < connectTimes.pause) throw failure.error;
+      if (failure !== undefined && this.#o.clock.now() < failure.until) throw failure.error;
       this.#attempt = this.#connect().finally(() => {
         this.#attempt = undefined;
       });
@@ -110,7 +119,9 @@ export class NodePool {
       return session;
     } catch (thrown) {
       const error = GateError.from(thrown);
-      this.#failure = { error, at: clock.now() };
+      const count = (this.#failure?.count ?? 0) + 1;
+      const random = clock.random(2).readUInt16BE(0) / 0xffff;
+      this.#failure = { error, count, until: clock.now() + pauseAfter(count, random) };
       onEvent({ kind: 'connect-failed', cluster, node, cause: error.cause });
       throw error;
     }

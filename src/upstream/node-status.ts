@@ -6,5 +6,7 @@ import { rawValue } from './passing-headers.ts';
 export function nodeStatus(rawTrailers: readonly string[]): GrpcStatus | undefined {
   const code = rawValue(rawTrailers, 'grpc-status');
   if (code === undefined || !/^[0-9]{1,3}$/.test(code)) return undefined;
-  return { code: Number(code), message: decodeGrpcMessage(rawValue(rawTrailers, 'grpc-message') ?? '') };
+  const status = { code: Number(code), message: decodeGrpcMessage(rawValue(rawTrailers, 'grpc-message') ?? '') };
+  const details = rawValue(rawTrailers, 'grpc-status-details-bin');
+  return details === undefined ? status : { ...status, details: Buffer.from(details, 'base64') };
 }

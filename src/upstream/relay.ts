@@ -20,6 +20,8 @@ import { WholeMessages } from './whole-messages.ts';
 export interface RelayOptions {
   readonly downstream: ServerHttp2Stream;
   readonly channel: Channel;
+  /** Another channel to the same node, should this one turn out to take no new call. */
+  readonly again?: (() => Promise<Channel>) | undefined;
   readonly headers: UpstreamHeaders;
   /** The first request message, canonical and framed; undefined when everything comes from `body`. */
   readonly firstFrame: Buffer | undefined;
@@ -78,7 +80,7 @@ class Relay implements RequestBodySink, NodeCallEvents {
   }
 
   start(): void {
-    const { downstream, channel, headers, deadline, clock, signal } = this.#o;
+    const { downstream, channel, again, headers, deadline, clock, signal } = this.#o;
     if (downstream.destroyed || downstream.closed) {
       this.#clientGone();
       return;
@@ -94,7 +96,7 @@ class Relay implements RequestBodySink, NodeCallEvents {
       this.#clientGone();
     });
     try {
-      this.#call = new NodeCall(channel, headers, this);
+      this.#call = new NodeCall(channel, headers, this, again);
     } catch (error) {
       this.#fail(GateError.from(error), 'not-forwarded');
       return;

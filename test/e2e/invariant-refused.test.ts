@@ -153,8 +153,8 @@ describe('a target that the fleet does not have', () => {
     expect(await refusal()).toMatchObject({ reason: 'malformed-request' });
   });
 
-  test('one unknown among several refuses the whole call', async () => {
-    expectStatus(await version(stack.as('alice'), { nodes: [worker, 'x', cp] }), 'INVALID_ARGUMENT', /no node "x"/);
+  test('one unknown among several refuses the whole of a change', async () => {
+    expectStatus(await reboot(stack.as('bob'), { nodes: [worker, 'x', cp] }), 'INVALID_ARGUMENT', /no node "x"/);
     expect(await refusal()).toMatchObject({ reason: 'unknown-target', asked: `${worker} x ${cp}` });
   });
 

@@ -101,6 +101,31 @@ describe('a read on several nodes', () => {
     expect(legs('call.deny')).toEqual([[2, worker2]]);
   });
 
+  test('has an unknown one in its place, recorded, and the others answer', async () => {
+    const answer = await version(stack.as('bob'), { nodes: ['ghost', worker, cp] });
+    expect(answer.code).toBe(0);
+    const told = byNode(answer.replies[0]);
+    expect(Object.keys(told).toSorted()).toEqual([cp, worker, 'ghost']);
+    expect(told['ghost']).toMatch(/^3 rpc error: code = InvalidArgument desc = cluster demo has no node "ghost"/);
+    const records = await watch.kinds('call.deny', 'call.intent', 'call.intent', 'call.outcome', 'call.outcome');
+    expect(records.find(({ kind }) => kind === 'call.deny')).toMatchObject({
+      leg: 0,
+      cluster: 'demo',
+      asked: 'ghost',
+      reason: 'unknown-target',
+      grpcCode: 3,
+    });
+    const legs = records.filter(({ kind }) => kind === 'call.intent').map(record => [record.leg, record.node]);
+    expect(legs).toEqual([
+      [1, worker],
+      [2, cp],
+    ]);
+    const streamed = await followLogs(stack.as('bob'), { nodes: ['ghost', worker] }, replies =>
+      replies.some(reply => reply.bytes.length > 0),
+    );
+    expect(streamed.replies[0]?.metadata).toMatchObject({ hostname: 'ghost', status: { code: 3 } });
+  });
+
   test('with streamed replies has the denied one in band too', async () => {
     const answer = await followLogs(stack.as('alice'), { nodes: [worker2, worker] }, replies => {
       return replies.some(reply => reply.metadata?.status?.code === 7) && replies.some(reply => reply.bytes.length > 0);

@@ -178,11 +178,12 @@ describe('createChannels', () => {
     expect((await failure(made.acquire(target))).tookMs).toBeLessThan(50);
   });
 
-  it('lets nobody wait much longer than a second for a host that does not answer', async () => {
+  it('lets nobody wait much longer than three seconds for a host that does not answer', async () => {
     const host = await silentHost();
     const { code, tookMs } = await failure(channels().acquire(targetOf(host.port)));
     expect(code).toBe('upstream-unavailable');
-    expect(tookMs).toBeLessThan(1500);
+    expect(tookMs).toBeGreaterThan(2500);
+    expect(tookMs).toBeLessThan(4500);
     // The attempt itself may take a second more, then it lets go of its socket.
     expect(host.open()).toBe(1);
     await eventually(() => host.open() === 0);

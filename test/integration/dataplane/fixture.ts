@@ -126,6 +126,7 @@ async function passOn(
   return await relay({
     downstream: call.stream,
     channel,
+    again: () => channels.acquire(target),
     headers: upstreamHeaders({
       path: head.path,
       authority: target.node,

@@ -69,7 +69,7 @@ describe('relay', () => {
     expect(fields(reply.trailers, 'x-more')).toEqual(['a', 'b']);
     expect(bridge.results).toEqual([
       {
-        status: { code: 9, message: 'hä?' },
+        status: { code: 9, message: 'hä?', details: Buffer.from([0, 1, 2, 250, 255]) },
         endCause: 'server',
         requestBytes: 9,
         requestMessages: 1,

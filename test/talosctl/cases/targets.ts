@@ -109,7 +109,7 @@ export const targets: readonly CommandCase[] = [
     command: 'version',
     only: '1.13',
     differs:
-      'apid answers for the known nodes and reports the other; the gateway refuses a call that names an unknown node',
+      'a node that nobody knows among others: both report it in its place; the gateway says that it is none of its own',
     steps: [{ run: ['version', '-n', `${cp},${unknown}`], shows: /WARNING/ }],
   },
   {

@@ -182,10 +182,20 @@ describe('createFleet', () => {
     expect(single.ok && single.route.kind).toBe('aggregate');
   });
 
-  it('refuses the whole call for one unknown node, and more nodes than the bound', () => {
+  it('tells unknown nodes from the others, each in its place', () => {
+    const answer = createFleet(oneCluster).resolve(ask({ nodes: ['nobody', 'w1', 'ghost', 'cp1'] }));
+    expect(targetsOf(answer).map(target => target.node)).toEqual(['w1', 'cp1']);
+    expect(answer.ok && answer.route.kind === 'aggregate' && answer.route.unknown).toEqual([
+      { at: 0, cluster: 'prod', asked: 'nobody', message: expect.stringContaining('no node "nobody"') as string },
+      { at: 2, cluster: 'prod', asked: 'ghost', message: expect.stringContaining('no node "ghost"') as string },
+    ]);
+  });
+
+  it('refuses the whole call when all are unknown, for one that is no name, and for more nodes than the bound', () => {
     const fleet = createFleet(oneCluster);
-    expect(messageOf(fleet.resolve(ask({ nodes: ['w1', 'nobody'] })))).toContain('"nobody"');
+    expect(messageOf(fleet.resolve(ask({ nodes: ['nobody', 'ghost'] })))).toContain('"nobody"');
     expect(messageOf(fleet.resolve(ask({ nodes: ['w1', ''] })))).toContain('empty');
+    expect(messageOf(fleet.resolve(ask({ nodes: ['w1', 'w1:50000'] })))).toContain('without a port');
     const most = Array.from({ length: maxNodesPerCall }, () => 'w1');
     expect(targetsOf(fleet.resolve(ask({ nodes: most })))).toHaveLength(maxNodesPerCall);
     expect(messageOf(fleet.resolve(ask({ nodes: [...most, 'w1'] })))).toContain('at most 256');

@@ -1,7 +1,9 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { AnySchema } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DataSchema } from '../../../src/gen/common/common_pb.js';
+import { StatusSchema } from '../../../src/gen/google/rpc/status_pb.js';
 import { VersionResponseSchema } from '../../../src/gen/machine/machine_pb.js';
 import { errorField, fieldOne, hostnameField, labelReply } from '../../../src/upstream/aggregate.ts';
 
@@ -75,6 +77,23 @@ describe('errorField', () => {
       error: 'rpc error: code = PermissionDenied desc = no',
       status: { code: 7, message: 'no' },
     });
+  });
+
+  it('keeps the details that the node gave, as apid does', () => {
+    const any = { typeUrl: 'type.googleapis.com/google.protobuf.StringValue', value: Buffer.from([10, 2, 104, 105]) };
+    const full = create(StatusSchema, { code: 3, message: 'no such disk', details: [create(AnySchema, any)] });
+    const details = toBinary(StatusSchema, full);
+    const { metadata } = fromBinary(DataSchema, errorField('n', { code: 3, message: 'no such disk', details }));
+    expect(metadata?.status).toMatchObject({ code: 3, message: 'no such disk', details: [any] });
+    expect(metadata?.error).toBe('rpc error: code = InvalidArgument desc = no such disk');
+  });
+
+  it.each([
+    ['of another code', toBinary(StatusSchema, create(StatusSchema, { code: 5, message: 'x' }))],
+    ['that are no status', Buffer.from([0xff, 0xff, 0xff])],
+  ])('leaves out details %s', (_what, details) => {
+    const { metadata } = fromBinary(DataSchema, errorField('n', { code: 3, message: 'plain', details }));
+    expect(metadata?.status).toMatchObject({ code: 3, message: 'plain', details: [] });
   });
 
   it('writes a code outside the list as grpc-go does', () => {
