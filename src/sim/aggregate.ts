@@ -1,8 +1,8 @@
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { grpcCodes } from '../core/grpc.ts';
 import { type Metadata, MetadataSchema } from '../gen/common/common_pb.js';
-import { StatusSchema } from '../gen/google/rpc/status_pb.js';
+import { type Status, StatusSchema } from '../gen/google/rpc/status_pb.js';
 import type { SimStatus } from './sim-call.ts';
 
 /** Names of the codes as Go prints them in `rpc error: code = ...`. */
@@ -20,13 +20,17 @@ export function withHostname(reply: Uint8Array, hostname: string, streaming: boo
 
 /** What stands in the joined reply for a node that failed: metadata only. */
 export function failureOf(hostname: string, failure: SimStatus, streaming: boolean): Uint8Array {
-  const mark = metadataField({
-    hostname,
-    error: `rpc error: code = ${goNames[failure.code] ?? `Code(${failure.code})`} desc = ${failure.message}`,
-    status: create(StatusSchema, { code: failure.code, message: failure.message }),
-  });
+  const status = statusOf(failure);
+  const error = `rpc error: code = ${goNames[status.code] ?? `Code(${status.code})`} desc = ${status.message}`;
+  const mark = metadataField({ hostname, error, status });
   if (streaming) return mark;
   return new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(mark).finish();
+}
+
+/** grpc-go takes the whole status from its details when they are of the same code (internal/status NewWithProto). */
+function statusOf({ code, message, details }: SimStatus): Status {
+  const full = details === undefined ? undefined : fromBinary(StatusSchema, details);
+  return full?.code === code ? full : create(StatusSchema, { code, message });
 }
 
 function metadataField(metadata: Partial<Omit<Metadata, '$typeName' | '$unknown'>>): Uint8Array {
