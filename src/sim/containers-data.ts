@@ -14,6 +14,8 @@ export interface SimContainer {
   readonly pid: number;
   readonly status: string;
   readonly networkNamespace: string;
+  /** Id that Kubernetes gave the pod; '' outside of one. */
+  readonly podUid: string;
 }
 
 /** Containers of a node of this role, always the same for the same name. */
@@ -39,6 +41,7 @@ function systemContainers(settings: NodeSettings): SimContainer[] {
     pid: 1800 + index * 41,
     status: 'RUNNING',
     networkNamespace: '',
+    podUid: '',
   }));
 }
 
@@ -77,7 +80,13 @@ function podsOf({ name, role, kubernetesVersion }: NodeSettings): Pod[] {
 
 function podContainers(settings: NodeSettings, pod: Pod): SimContainer[] {
   const podId = `kube-system/${pod.name}`;
-  const base = { namespace: 'k8s.io', podId, networkNamespace: pod.hostNetwork ? '' : `cni-${hex(podId, 8)}` } as const;
+  const podUid = uuid(settings.name + podId);
+  const base = {
+    namespace: 'k8s.io',
+    podId,
+    podUid,
+    networkNamespace: pod.hostNetwork ? '' : `cni-${hex(podId, 8)}`,
+  } as const;
   const sandbox: SimContainer = {
     ...base,
     id: podId,
@@ -98,6 +107,17 @@ function podContainers(settings: NodeSettings, pod: Pod): SimContainer[] {
 function suffix(name: string, part: string): string {
   const digits = Array.from(createHash('sha256').update(`${name}/${part}`).digest().subarray(0, 5));
   return digits.map(digit => 'bcdfghjklmnpqrst'[digit % 16]).join('');
+}
+
+function uuid(text: string): string {
+  const digits = hex(`uid ${text}`, 32);
+  return [
+    digits.slice(0, 8),
+    digits.slice(8, 12),
+    `4${digits.slice(13, 16)}`,
+    `8${digits.slice(17, 20)}`,
+    digits.slice(20),
+  ].join('-');
 }
 
 function pidOf(text: string): number {

@@ -11,7 +11,10 @@ export const containerHandlers = [
     const containers = inspect(node, namespace, driver).map(container => ({
       ...{ namespace, id: container.id, podId: container.podId, name: container.name, image: container.image },
       ...{ internalId: container.internalId, pid: container.pid, status: container.status },
-      ...{ uid: '', networkNamespace: container.networkNamespace },
+      ...{
+        uid: container.id === container.podId ? container.podUid : '',
+        networkNamespace: container.networkNamespace,
+      },
     }));
     return { messages: [{ containers }] };
   }),

@@ -6,7 +6,7 @@ import { unary } from './handler.ts';
 import type { NodeState } from './node.ts';
 import { SimStatus } from './sim-call.ts';
 
-/** Disks, and what wipes them. A node has no volume groups and no arrays, so there is nothing to remove. */
+/** Disks, volume groups and arrays, and what wipes them. */
 export const diskHandlers = [
   unary(StorageService.method.disks, node => ({
     messages: [
@@ -23,17 +23,21 @@ export const diskHandlers = [
     for (const { device } of devices) assertWipeable(node, device);
     return { messages: [{}] };
   }),
-  unary(LVMService.method.logicalVolumeRemove, (_node, request) => {
-    throw new SimStatus('NOT_FOUND', `logical volume "${request.volumeGroup}/${request.logicalVolume}" not found`);
+  unary(LVMService.method.logicalVolumeRemove, (node, { volumeGroup, logicalVolume }) => {
+    node.volumes.removeLogical(volumeGroup, logicalVolume);
+    return {};
   }),
-  unary(LVMService.method.volumeGroupRemove, (_node, request) => {
-    throw new SimStatus('NOT_FOUND', `volume group "${request.volumeGroup}" not found`);
+  unary(LVMService.method.volumeGroupRemove, (node, { volumeGroup }) => {
+    node.volumes.removeGroup(volumeGroup);
+    return {};
   }),
-  unary(LVMService.method.physicalVolumeRemove, (_node, request) => {
-    throw new SimStatus('NOT_FOUND', `physical volume "${request.device}" not found`);
+  unary(LVMService.method.physicalVolumeRemove, (node, { device }) => {
+    node.volumes.removePhysical(device);
+    return {};
   }),
-  unary(MDService.method.destroy, (_node, request) => {
-    throw new SimStatus('NOT_FOUND', `array "${request.device}" not found`);
+  unary(MDService.method.destroy, (node, { device }) => {
+    node.volumes.destroyArray(device);
+    return {};
   }),
 ];
 

@@ -16,6 +16,7 @@ import { publishBoot, publishStage } from './sequences.ts';
 import { ServiceTable } from './service-table.ts';
 import { serviceNames } from './services-data.ts';
 import type { NodeSettings } from './settings.ts';
+import { VolumeGroups } from './storage/volume-groups.ts';
 
 /**
  * Makes the state of a node that has been up for a while. Its resources appear with the first `publish`, when the
@@ -46,6 +47,7 @@ export function createNodeState(o: {
     ...{ machine, config, containers, events, resources, services, publish },
     etcd: o.cluster.etcd,
     meta: new Map(),
+    volumes: new VolumeGroups(publish),
     images: new ImageStore(o.clock, preloadedImages(o.settings)),
     files: createNodeFiles(o.settings, () => state),
     setStage(stage, ready) {

@@ -12,6 +12,7 @@ import type { ClusterSecrets } from './pki/cluster-secrets.ts';
 import type { Power } from './power.ts';
 import type { ServiceTable } from './service-table.ts';
 import type { NodeSettings } from './settings.ts';
+import type { VolumeGroups } from './storage/volume-groups.ts';
 
 /** Everything a simulated node knows. Handlers read and change it; nothing in it is shared between nodes but `cluster`. */
 export interface NodeState {
@@ -33,6 +34,8 @@ export interface NodeState {
   readonly etcd: EtcdCluster;
   /** Values of the META partition by key. */
   readonly meta: Map<number, Uint8Array>;
+  /** Logical volumes and arrays; they outlive a reboot. */
+  readonly volumes: VolumeGroups;
   readonly power: Power;
   /** True while the node answers. */
   up(): boolean;

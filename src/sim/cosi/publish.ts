@@ -13,6 +13,7 @@ import { networkItems } from './content/network.ts';
 import { runtimeItems } from './content/runtime.ts';
 import { secretItems } from './content/secrets.ts';
 import { storageItems } from './content/storage.ts';
+import { volumeGroupItems } from './content/volume-groups.ts';
 import { type Definition, definitions, namespaces } from './definition.ts';
 import { type EncodedSpec, encodeSpec } from './spec.ts';
 
@@ -26,6 +27,7 @@ export function publishResources(node: NodeState): void {
     ...clusterItems(node),
     ...kubernetesItems(node),
     ...secretItems(node),
+    ...volumeGroupItems(node),
   ];
   const wanted = new Set<string>();
   for (const item of items) {
@@ -33,11 +35,22 @@ export function publishResources(node: NodeState): void {
     wanted.add(`${key.namespace}/${key.type}/${key.id}`);
     node.resources.put(key, encodeItem(item), item.owner, item.annotations);
   }
-  // Only META values ever vanish.
-  for (const found of node.resources.list({ namespace: 'runtime', type: 'MetaKeys.runtime.talos.dev' })) {
-    if (!wanted.has(`${found.namespace}/${found.type}/${found.id}`)) node.resources.remove(found);
+  for (const type of vanishing) {
+    const namespace = definitions.get(type.toLowerCase())?.namespace ?? '';
+    for (const found of node.resources.list({ namespace, type })) {
+      if (!wanted.has(`${found.namespace}/${found.type}/${found.id}`)) node.resources.remove(found);
+    }
   }
 }
+
+/** The only kinds of which one ever goes. */
+const vanishing = [
+  'MetaKeys.runtime.talos.dev',
+  'LVMLogicalVolumeStatuses.storage.talos.dev',
+  'LVMPhysicalVolumeStatuses.storage.talos.dev',
+  'LVMVolumeGroupStatuses.storage.talos.dev',
+  'MDArrayStatuses.storage.talos.dev',
+];
 
 function encodeItem(item: Item): EncodedSpec {
   const encoded = encodeSpec(item.shape, item.spec);

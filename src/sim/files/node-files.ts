@@ -1,12 +1,22 @@
+import { containersOf } from '../containers-data.ts';
 import type { NodeState } from '../node.ts';
 import type { NodeSettings } from '../settings.ts';
+import { cgroupFiles, cgroupsOf } from './cgroup-files.ts';
 import { type FileSpec, FileTree } from './file-tree.ts';
 
 type Files = Readonly<Record<string, FileSpec | string>>;
 
 /** The files of a node. Contents that depend on its state are made when somebody reads them. */
 export function createNodeFiles(settings: NodeSettings, state: () => NodeState): FileTree {
-  return new FileTree({ ...skeleton, ...etc(settings, state), ...proc(state), ...sys, ...variable(settings, state) });
+  const groups = cgroupFiles(state, cgroupsOf(containersOf(settings)));
+  return new FileTree({
+    ...skeleton,
+    ...groups,
+    ...etc(settings, state),
+    ...proc(state),
+    ...sys,
+    ...variable(settings, state),
+  });
 }
 
 /** Directories that every Talos root has. */
@@ -81,10 +91,6 @@ function proc(state: () => NodeState): Files {
 }
 
 const sys: Files = {
-  '/sys/fs/cgroup/cgroup.controllers': 'cpuset cpu io memory hugetlb pids rdma misc\n',
-  '/sys/fs/cgroup/system/memory.current': '204800000\n',
-  '/sys/fs/cgroup/podruntime/memory.current': '310800000\n',
-  '/sys/fs/cgroup/kubepods/memory.current': '910800000\n',
   '/sys/dev/block/253:0': { linkTo: '../../devices/virtio2/block/vda' },
   '/sys/devices/virtio2/block/vda/size': '20971520\n',
   '/sys/class/net/eth0/address': '02:42:0a:05:00:02\n',

@@ -13,11 +13,13 @@ export interface TarEntry {
 const block = 512;
 const types = { file: '0', link: '2', directory: '5' } as const;
 
-/** An entry as ustar blocks (POSIX.1-1988). Names must fit into 100 bytes; longer ones are cut, which no reader notices here. */
+/** An entry as ustar blocks (POSIX.1-1988). A name longer than 100 bytes is split at a slash into prefix and name. */
 export function tarBlocks(entry: TarEntry): Buffer {
   const content = entry.content ?? Buffer.alloc(0);
   const header = Buffer.alloc(block);
-  header.write(entry.name.slice(0, 100), 0, 'utf8');
+  const [prefix, name] = split(entry.name);
+  header.write(name, 0, 'utf8');
+  header.write(prefix, 345, 'utf8');
   octal(header, 100, 8, entry.mode & 0o7777);
   octal(header, 108, 8, 0);
   octal(header, 116, 8, 0);
@@ -38,6 +40,14 @@ export function tarBlocks(entry: TarEntry): Buffer {
 
 /** The two empty blocks at the end of an archive. */
 export const tarEnd = Buffer.alloc(2 * block);
+
+/** At the first slash after which the rest fits. Throws for a name that ustar cannot hold; simulated ones are shorter. */
+function split(name: string): readonly [prefix: string, name: string] {
+  if (name.length <= 100) return ['', name];
+  const at = name.indexOf('/', name.length - 101);
+  if (at < 0 || at > 155) throw new Error(`${name} is too long for an archive`);
+  return [name.slice(0, at), name.slice(at + 1)];
+}
 
 function octal(header: Buffer, at: number, length: number, value: number): void {
   header.write(value.toString(8).padStart(length - 1, '0'), at, length - 1, 'ascii');

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import type { TLSSocket } from 'node:tls';
 import type { NodeState } from '../node.ts';
 import type { ClusterSecrets } from '../pki/cluster-secrets.ts';
 import { answerKubernetes, failure, type KubernetesState } from './routes.ts';
@@ -43,9 +42,11 @@ export async function startKubernetesApi(o: {
 async function serve(state: KubernetesState, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const body = await bodyOf(request);
   const url = new URL(request.url ?? '/', 'https://kubernetes');
-  const { status, body: answer } = (request.socket as TLSSocket).authorized
-    ? answerKubernetes(state, { method: request.method ?? '', path: url.pathname, query: url.searchParams, body })
-    : failure(401, 'Unauthorized', 'Unauthorized');
+  const { socket } = request;
+  const { status, body: answer } =
+    'authorized' in socket && socket.authorized === true
+      ? answerKubernetes(state, { method: request.method ?? '', path: url.pathname, query: url.searchParams, body })
+      : failure(401, 'Unauthorized', 'Unauthorized');
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
 }
 

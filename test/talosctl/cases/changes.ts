@@ -305,21 +305,46 @@ export const changes: readonly CommandCase[] = [
     nodes: 'own',
     steps: [{ run: ['wipe', 'disk', 'vda', '-n', worker], exit: 1 }],
   },
+  {
+    id: 'wipe lv, vg and pv',
+    command: 'wipe lv',
+    only: '1.14',
+    nodes: 'own',
+    steps: [
+      { run: ['wipe', 'lv', 'vg0/data', '-n', worker] },
+      { run: ['wipe', 'lv', 'vg0/data', '-n', worker], exit: 1, shows: /not found/ },
+      { run: ['get', 'lvs', '-n', worker], shows: /scratch/ },
+      { run: ['wipe', 'pv', '/dev/vdd', '-n', worker], exit: 1, shows: /in use/ },
+      { run: ['wipe', 'vg', 'vg0', '-n', worker] },
+      { run: ['get', 'vgs', '-n', worker] },
+      { run: ['wipe', 'pv', '/dev/vdd', '-n', worker] },
+      { run: ['get', 'pvs', '-o', 'yaml', '-n', worker], shows: /vde/ },
+    ],
+  },
   ...(
     [
-      ['lv', 'vg0/data'],
-      ['vg', 'vg0'],
-      ['pv', 'vdb1'],
-      ['md', '/dev/md0'],
+      ['vg', 'vg9'],
+      ['pv', '/dev/vdb'],
+      ['md', '/dev/md9'],
     ] as const
   ).map(([kind, what]) => ({
-    id: `wipe ${kind}`,
+    id: `wipe ${kind} of nothing`,
     command: `wipe ${kind}`,
     only: '1.14' as const,
     nodes: 'own' as const,
-    note: 'the simulated nodes have none',
-    steps: [{ run: ['wipe', kind, what, '-n', worker], exit: 1, shows: /not found|NotFound/ }],
+    steps: [{ run: ['wipe', kind, what, '-n', worker], exit: 1, shows: /not found/ }],
   })),
+  {
+    id: 'wipe md',
+    command: 'wipe md',
+    only: '1.14',
+    nodes: 'own',
+    steps: [
+      { run: ['get', 'mdarraystatuses', '-n', worker], shows: /md-name-mirror/ },
+      { run: ['wipe', 'md', '/dev/disk/by-id/md-name-mirror', '-n', worker] },
+      { run: ['get', 'mdarraystatuses', '-n', worker] },
+    ],
+  },
   {
     id: 'config new',
     command: 'config new',

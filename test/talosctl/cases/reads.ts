@@ -179,16 +179,19 @@ export const reads = [
   },
   {
     id: 'cgroups --preset=cpu',
-    simulator: '/sys/fs/cgroup is almost empty',
     command: 'cgroups',
-    steps: [{ run: ['cgroups', '--preset', 'cpu', '-n', worker], shows: /init/ }],
+    steps: [{ run: ['cgroups', '--preset', 'cpu', '-n', worker], shows: /kube-system\/kube-proxy/ }],
   },
   {
     id: 'cgroups --preset=memory',
-    simulator: '/sys/fs/cgroup is almost empty',
     command: 'cgroups',
-    steps: [{ run: ['cgroups', '--preset', 'memory', '--skip-cri-resolve', '-n', worker] }],
+    steps: [{ run: ['cgroups', '--preset', 'memory', '--skip-cri-resolve', '-n', worker], shows: /kubepods/ }],
   },
+  ...(['cpuset', 'io', 'process', 'psi', 'swap'] as const).map(preset => ({
+    id: `cgroups --preset=${preset}`,
+    command: 'cgroups',
+    steps: [{ run: ['cgroups', '--preset', preset, '-n', cp], shows: /podruntime/ }],
+  })),
   { id: 'etcd members', command: 'etcd members', steps: [{ run: ['etcd', 'members', '-n', cp], shows: /demo-cp-1/ }] },
   {
     id: 'etcd status',

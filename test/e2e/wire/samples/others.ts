@@ -8,7 +8,10 @@ import { StorageService } from '../../../../src/gen/storage/storage_pb.js';
 import { TimeService } from '../../../../src/gen/time/time_pb.js';
 import { sample } from '../sample.ts';
 
-const absent = { code: 'NOT_FOUND', because: 'simulated nodes have no volume groups and no arrays' } as const;
+const absent = {
+  code: 'NOT_FOUND',
+  because: 'a removal could be called once only, and these are called in every way',
+} as const;
 
 export const otherSamples = [
   // No patience: the clock of the simulated nodes stands still, so that a sick cluster would be watched for ever.
