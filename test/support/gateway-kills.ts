@@ -147,7 +147,8 @@ async function runAndKill(stack: Stack): Promise<number> {
   return died;
 }
 
-async function portOf(run: CliRun): Promise<number> {
+/** Waits until a gateway in a process of its own is up; it must log at info. */
+export async function portOf(run: CliRun): Promise<number> {
   const said = (): RegExpExecArray | null => /"grpc":\{[^}]*"port":(\d+)/.exec(run.out);
   await until(
     () => said() !== null || run.process.exitCode !== null,
@@ -159,7 +160,8 @@ async function portOf(run: CliRun): Promise<number> {
   return Number(port);
 }
 
-function clientOf(stack: Stack, person: Person, port: number): DemoClient {
+/** grpc-js as somebody, to a gateway in a process of its own. */
+export function clientOf(stack: Stack, person: Person, port: number): DemoClient {
   const leaf = stack.secrets.pki.users.get(`${person}@example.com`);
   return new DemoClient(`127.0.0.1:${port}`, {
     ca: Buffer.from(stack.secrets.pki.clientCa.certificate),
