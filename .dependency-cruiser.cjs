@@ -111,7 +111,7 @@ module.exports = {
       ['@bufbuild/protobuf'],
       ['gen/', 'catalog/', 'sim/', 'upstream/', 'gateway/', 'approvals/', 'cli/'],
     ),
-    home('yaml', ['yaml'], ['config/', 'policy/', 'cli/', 'sim/']),
+    home('yaml', ['yaml'], ['audit/machine-config/', 'config/', 'policy/', 'cli/', 'sim/']),
     home('typebox', ['typebox'], ['config/', 'http/', '[a-z]+/config\\.ts']),
     home('prom-client', ['prom-client'], ['http/']),
     home('nodemailer', ['nodemailer'], ['notify/']),

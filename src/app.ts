@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
@@ -6,14 +5,16 @@ import { hearChanges } from './approvals/hear.ts';
 import { endLostGrant } from './approvals/lost.ts';
 import { endOrphans } from './approvals/orphans.ts';
 import { createApprovalStore } from './approvals/store.ts';
+import { createDigestKeys } from './audit/digest-keys.ts';
 import { openAuditLog } from './audit/log.ts';
+import { createConfigHistory } from './audit/machine-config/history.ts';
 import { createAuditReader } from './audit/query.ts';
 import { startReaper } from './audit/reaper.ts';
 import { createRefusals } from './audit/refusals.ts';
 import { createAuditScan } from './audit/scan.ts';
 import { startSearchUpkeep } from './audit/search-upkeep.ts';
 import { createCatalog } from './catalog/catalog.ts';
-import { type FieldDigest, inspectRequest } from './catalog/inspect-request.ts';
+import { inspectRequest } from './catalog/inspect-request.ts';
 import { requestFromJson } from './catalog/json-request.ts';
 import type { Config } from './config/load.ts';
 import type { Clock } from './core/clock.ts';
@@ -245,6 +246,8 @@ async function assemble(
     return Promise.resolve();
   });
 
+  const { digest_key, digest_key_id, former_digest_keys } = config.audit;
+  const digestKeys = createDigestKeys({ id: digest_key_id, key: digest_key }, former_digest_keys);
   const stages: CallStages = {
     clock,
     calls,
@@ -269,7 +272,8 @@ async function assemble(
     channels,
     versions,
     sessions,
-    digest: fieldDigest(config.audit.digest_key, config.audit.digest_key_id),
+    digest: (field, value) => digestKeys.digest(field, value),
+    configurations: createConfigHistory(writer, digestKeys, (problem, cause) => log.error({ err: cause }, problem)),
     grantEnds,
     observe: call => metrics.observe(call),
     onOutcomePending: callId => {
@@ -321,6 +325,7 @@ async function assemble(
       auditReader: createAuditReader(reader),
       auditScan: scan,
       sinks: exports,
+      digestsOf: (field, value) => digestKeys.everyDigest(field, value),
       approvals,
       sessions: createSessionDesk({
         reader: createSessionReader(reader),
@@ -443,15 +448,4 @@ function auditReadiness(ok: boolean): { name: string; ok: boolean; message: stri
     ok,
     message: ok ? 'records can be written' : 'records cannot be written, so calls are refused',
   };
-}
-
-/** Keyed digest over field path and value: equal values can be matched without either being stored. */
-function fieldDigest(key: string, keyId: string): FieldDigest {
-  const compute: FieldDigest = (field, value) => ({
-    length: String(value.length),
-    digest: `${keyId}:${createHmac('sha256', key).update(field).update('\0').update(value).digest('hex')}`,
-  });
-  // Half of all requests are empty; their digest never changes.
-  const emptyRequest = compute('request', new Uint8Array());
-  return (field, value) => (value.length === 0 && field === 'request' ? emptyRequest : compute(field, value));
 }

@@ -14,6 +14,20 @@ export const AuditSettings = Type.Object(
       default: 'k1',
       description: 'Name of that key in the log. Change it together with the key.',
     }),
+    former_digest_keys: Type.Array(
+      Type.Object(
+        {
+          id: Type.String({ pattern: '^[a-z0-9-]{1,32}$', description: 'Its name in the log.' }),
+          key: Type.Unsafe<string>({ ...secretNotation, description: 'The key.' }),
+        },
+        { additionalProperties: false },
+      ),
+      {
+        default: [],
+        maxItems: 32,
+        description: 'Keys that were in force before. Kept so that "audit lookup" finds values in older records.',
+      },
+    ),
   },
   { additionalProperties: false, description: 'The record of every call.' },
 );

@@ -1,36 +1,48 @@
-import type { Queryable, SqlValue } from '../db/query.ts';
+import type { Queryable } from '../db/query.ts';
 import { ask } from './ask.ts';
 import { type Clause, segmentWidth } from './terms.ts';
 
-/** One bit for each record of a segment that satisfies every clause; segments without any are left out. */
+/**
+ * One bit for each record of a segment that satisfies every clause; segments without any are left out. Clauses are read one
+ * after the other, prefixes and networks last, and only for segments where the ones before leave something.
+ */
 export async function readLists(
   on: Queryable,
   clauses: readonly Clause[],
   segments: readonly number[],
-): Promise<Map<number, Uint8Array>> {
-  const values: SqlValue[] = [segments];
-  const parts = clauses.map((clause, number) => {
-    values.push(clause.field, ...('values' in clause ? [clause.values] : [clause.from, clause.to]));
-    const n = values.length;
-    const which = 'values' in clause ? `value = ANY ($${n}::text[])` : `value BETWEEN $${n - 1} AND $${n}`;
-    const field = 'values' in clause ? n - 1 : n - 2;
-    return `SELECT ${number} AS clause, segment, words FROM talosgate.audit_term
-      WHERE field = $${field} AND ${which} AND segment = ANY ($1::integer[])`;
-  });
-  const rows = await ask<{ clause: number; segment: number; words: Buffer }>(on, parts.join(' UNION ALL '), values);
-  const byClause = clauses.map(() => new Map<number, Uint8Array>());
-  for (const { clause, segment, words } of rows) addWords(bitsIn(byClause[clause], segment), words);
-  const [first, ...others] = byClause;
-  const both = new Map<number, Uint8Array>();
-  for (const [segment, bits] of first ?? []) {
-    if (others.every(lists => keepCommon(bits, lists.get(segment)))) both.set(segment, bits);
+): Promise<ReadonlyMap<number, Uint8Array>> {
+  const [first, ...others] = clauses.toSorted((a, b) => breadth(a) - breadth(b));
+  let left = first === undefined ? new Map<number, Uint8Array>() : await readList(on, first, segments);
+  for (const clause of others) {
+    if (left.size === 0) break;
+    const list = await readList(on, clause, [...left.keys()]);
+    left = new Map([...left].filter(([segment, bits]) => keepCommon(bits, list.get(segment))));
   }
-  return both;
+  return left;
 }
 
-function bitsIn(lists: Map<number, Uint8Array> | undefined, segment: number): Uint8Array {
-  const bits = lists?.get(segment) ?? new Uint8Array(segmentWidth / 8);
-  lists?.set(segment, bits);
+function breadth(clause: Clause): number {
+  return 'values' in clause ? clause.values.length : Number.MAX_SAFE_INTEGER;
+}
+
+async function readList(on: Queryable, clause: Clause, segments: readonly number[]): Promise<Map<number, Uint8Array>> {
+  const [which, values] =
+    'values' in clause
+      ? ['value = ANY ($3::text[])', [clause.values]]
+      : ['value BETWEEN $3 AND $4', [clause.from, clause.to]];
+  const rows = await ask<{ segment: number; words: Buffer }>(
+    on,
+    `SELECT segment, words FROM talosgate.audit_term WHERE segment = ANY ($1::integer[]) AND field = $2 AND ${which}`,
+    [segments, clause.field, ...values],
+  );
+  const lists = new Map<number, Uint8Array>();
+  for (const { segment, words } of rows) addWords(bitsIn(lists, segment), words);
+  return lists;
+}
+
+function bitsIn(lists: Map<number, Uint8Array>, segment: number): Uint8Array {
+  const bits = lists.get(segment) ?? new Uint8Array(segmentWidth / 8);
+  lists.set(segment, bits);
   return bits;
 }
 
@@ -43,11 +55,16 @@ function addWords(bits: Uint8Array, words: Uint8Array): void {
   }
 }
 
-/** Takes away what the other does not have; false when it has nothing at all. */
+/** Takes away what the other does not have; false when nothing is left. */
 function keepCommon(bits: Uint8Array, other: Uint8Array | undefined): boolean {
   if (other === undefined) return false;
-  for (let at = 0; at < bits.length; at += 1) bits[at] = (bits[at] ?? 0) & (other[at] ?? 0);
-  return true;
+  let any = 0;
+  for (let at = 0; at < bits.length; at += 1) {
+    const common = (bits[at] ?? 0) & (other[at] ?? 0);
+    bits[at] = common;
+    any |= common;
+  }
+  return any !== 0;
 }
 
 /** The indexes that the bits of a segment stand for, ascending. `base` is the segment's first. */

@@ -34,6 +34,7 @@ function gatherFacts(method: Method, plan: MethodPlan, payload: Uint8Array, dige
     resources,
     canonical,
     unpinnedImage: unpinned(plan.image?.(message)),
+    configuration: plan.configuration?.(message),
     summary: plan.summarize(message, digest),
   };
 }

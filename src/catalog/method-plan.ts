@@ -2,7 +2,8 @@ import type { DescMessage, DescMethod } from '@bufbuild/protobuf';
 import { GateError } from '../core/gate-error.ts';
 import type { Method, RequestFacts } from '../core/method.ts';
 import type { Annotation } from './annotation.ts';
-import { type Decoded, FieldReader, type Read } from './field-reader.ts';
+import { resolvePath } from './field-path.ts';
+import { type Decoded, FieldReader, type Read, readField } from './field-reader.ts';
 import { type RaisedAction, raises } from './raise.ts';
 import { compileResource } from './resource.ts';
 import { compileSummary, type Summarize } from './summary.ts';
@@ -20,6 +21,8 @@ export interface MethodPlan {
   readonly raised: Read<RaisedAction | undefined>;
   /** The image that the request runs; undefined where it runs none. */
   readonly image: Read<string> | undefined;
+  /** The machine configuration in the request; undefined for methods that bring none. */
+  readonly configuration: Read<Uint8Array> | undefined;
   readonly summarize: Summarize;
   /** What an empty payload says: the same every time, so it is worked out once. Filled on first use. */
   emptyFacts: RequestFacts | undefined;
@@ -42,9 +45,16 @@ export function compileMethodPlan(method: DescMethod, annotation: Annotation): M
     resources,
     raised: (message: Decoded) => (when?.(message) === true ? raise?.to : undefined),
     image,
+    configuration: annotation.action === 'config.apply' ? configurationIn(input) : undefined,
     summarize: compileSummary(input, annotation.show, annotation.digest, annotation.approvalFloor),
     emptyFacts: undefined,
   };
+}
+
+/** The one action that changes configurations carries it as bytes in `data`. */
+function configurationIn(input: DescMessage): Read<Uint8Array> {
+  const read = readField(resolvePath(input, 'data')[0]);
+  return message => read(message) as Uint8Array;
 }
 
 const plans = new WeakMap<Method, MethodPlan>();

@@ -62,7 +62,7 @@ export function timeOption(name: string, value: string, now: number): string {
   if (!Number.isNaN(Date.parse(value))) return value;
   throw new GateError(
     'bad-request',
-    `--${name} ${JSON.stringify(value)}: write a time such as 2026-01-31T12:00:00Z, or an age such as 15m, 2h or 7d`,
+    `--${name} ${JSON.stringify(value)} is no time; write one such as 2026-01-31T12:00:00Z, or an age such as 15m, 2h or 7d`,
   );
 }
 

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import { configHistoryCommand } from './audit-config-history.ts';
 import { type Entry, entryColumns, entryRow } from './audit-entry.ts';
 import { exportCommand } from './audit-export.ts';
 import { addFilters, addToQuery, type FilterOptions, formatOption, queryOf } from './audit-filters.ts';
+import { lookupCommand } from './audit-lookup.ts';
 import { showCommand } from './audit-show.ts';
 import { sinkCommands } from './audit-sinks.ts';
 import { statsCommand } from './audit-stats.ts';
@@ -34,6 +36,8 @@ export function auditCommands(parent: Command, context: CliContext): void {
   showCommand(audit, context);
   tailCommand(audit, context);
   statsCommand(audit, context);
+  lookupCommand(audit, context);
+  configHistoryCommand(audit, context);
   exportCommand(audit, context);
   sinkCommands(audit, context);
 }

@@ -94,6 +94,15 @@ function secretProblems({ database, audit, sealing }: ConfigFile): SettingsProbl
       remedy: 'write postgres://user:password@host:port/database?sslmode=verify-full into it',
     });
   }
+  const ids = [audit.digest_key_id, ...audit.former_digest_keys.map(former => former.id)];
+  const twice = ids.findIndex((id, at) => ids.indexOf(id) < at);
+  if (twice > 0) {
+    problems.push({
+      path: ['audit', 'former_digest_keys', twice - 1, 'id'],
+      message: `${ids[twice]} names another key already`,
+      remedy: 'give every key a name of its own; the log tells them apart by it',
+    });
+  }
   if (audit.digest_key !== '' && audit.digest_key.length < 32) {
     problems.push({
       path: ['audit', 'digest_key'],

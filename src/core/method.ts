@@ -60,6 +60,8 @@ export interface RequestFacts {
    * A debug container is refused then, because an approval could not say what it approves.
    */
   readonly unpinnedImage: string | undefined;
+  /** The machine configuration that the request would give to nodes; undefined where it gives none. Never to be stored. */
+  readonly configuration: Uint8Array | undefined;
   /** Fields the audit log may hold, by dotted path; digested fields appear as `{length, digest}`. */
   readonly summary: Readonly<Record<string, AuditValue>>;
 }

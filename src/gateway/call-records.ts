@@ -2,6 +2,7 @@ import type { ActedFrom } from '../approvals/records.ts';
 import type { AuditRecord } from '../core/audit-record.ts';
 import type { DenyReason } from '../core/decision.ts';
 import type { GrpcStatus } from '../core/grpc.ts';
+import type { AuditValue } from '../core/method.ts';
 import { printable } from '../core/printable.ts';
 import type { RelayResult } from '../core/relay-result.ts';
 import type { UnknownNode } from '../core/target.ts';
@@ -27,7 +28,7 @@ export function denyRecord(
     reason,
     grpcCode: status.code,
     grpcMessage: printable(status.message, maxText),
-    details,
+    details: leg === undefined ? details : changesOf(call, leg, details),
   };
 }
 
@@ -58,7 +59,14 @@ export function intentRecord(call: RunningCall, leg: Leg): AuditRecord {
     kind: 'call.intent',
     decision: leg.decision.effect,
     talosRole: leg.talosRole,
+    details: changesOf(call, leg),
   };
+}
+
+/** What a leg's record says beside its fields: what a configuration changes there, and what else is known. */
+function changesOf(call: RunningCall, leg: Leg, details?: AuditRecord['details']): AuditRecord['details'] {
+  const changes = call.changes?.details.get(leg.index);
+  return changes === undefined ? details : { ...details, ...changes };
 }
 
 /** How the forwarding to one node went. Carries enough of the call to be found by the same filters. */
@@ -82,7 +90,7 @@ export function outcomeRecord(
     cluster: leg.target.cluster,
     node: leg.target.node,
     grpcCode: result.status.code,
-    grpcMessage: result.status.message === '' ? undefined : printable(result.status.message, maxText),
+    grpcMessage: messageOf(call, result),
     endCause: result.forwarded ? result.endCause : 'not-forwarded',
     requestBytes: result.requestBytes,
     requestMessages: result.requestMessages,
@@ -91,6 +99,26 @@ export function outcomeRecord(
     durationUs,
     details,
   };
+}
+
+/**
+ * Text of the status. What a node says of a request with hidden fields may repeat them (Talos quotes the values of unknown
+ * keys in a configuration), so only its length is kept; the caller gets it in full.
+ */
+function messageOf(call: RunningCall, { status, endCause }: RelayResult): string | undefined {
+  const { message } = status;
+  if (message === '') return undefined;
+  if (endCause !== 'server' || !hasHiddenFields(call)) return printable(message, maxText);
+  return `(${Buffer.byteLength(message)} bytes, not kept: they may repeat hidden fields of the request)`;
+}
+
+function hasHiddenFields({ facts }: RunningCall): boolean {
+  return Object.values(facts?.summary ?? {}).some(isHidden);
+}
+
+function isHidden(value: AuditValue): boolean {
+  if (typeof value === 'string' || typeof value === 'boolean') return false;
+  return 'digest' in value || value.some(isHidden);
 }
 
 /** Who makes a call and from where, for records about something else that the call does. */

@@ -1,3 +1,5 @@
+import type { ConfigReading } from '../audit/machine-config/history.ts';
+import type { AuditRecord } from '../core/audit-record.ts';
 import type { Identity } from '../core/authentication.ts';
 import type { Clock } from '../core/clock.ts';
 import { uuidv7 } from '../core/clock.ts';
@@ -6,6 +8,13 @@ import type { Method, RequestFacts } from '../core/method.ts';
 import type { Principal } from '../core/principal.ts';
 import type { Leg } from './leg.ts';
 import type { IncomingCall } from './listener.ts';
+
+/** What the configuration in a request would change on each node. */
+export interface ConfigChanges {
+  readonly reading: ConfigReading;
+  /** What the records of each leg say, by its index. */
+  readonly details: ReadonlyMap<number, NonNullable<AuditRecord['details']>>;
+}
 
 /** One call while it runs. The stages fill it in as they learn; nothing outside `gateway/` sees it. */
 export interface RunningCall {
@@ -17,6 +26,8 @@ export interface RunningCall {
   principal: Principal | undefined;
   facts: RequestFacts | undefined;
   requestDigest: string | undefined;
+  /** What the machine configuration in the request would change, by leg; undefined where it has none. */
+  changes: ConfigChanges | undefined;
   /** Legs whose intent is durable and whose outcome is not written yet, by index. */
   readonly openLegs: Map<number, Leg>;
   /** Legs that count against what their caller may have open. */
@@ -143,6 +154,7 @@ function newCall(incoming: IncomingCall, clock: Clock): RunningCall {
     principal: undefined,
     facts: undefined,
     requestDigest: undefined,
+    changes: undefined,
     openLegs: new Map(),
     heldLegs: 0,
     intentAsked: false,

@@ -7,6 +7,7 @@ import { admit } from './admit.ts';
 import { obtainGrants } from './approvals.ts';
 import { actedFrom, denyRecord, intentRecord, outcomeRecord, unknownNodeRecord } from './call-records.ts';
 import { endOf, type RunningCall } from './calls.ts';
+import { noteChanges } from './config-changes.ts';
 import { decideLegs, denialOf, denialText, unknownNodeStatus, unknownNodes } from './decide-legs.ts';
 import { forward } from './forward.ts';
 import { reachNodes, watchGrants } from './grants.ts';
@@ -32,6 +33,7 @@ export async function handleCall(incoming: IncomingCall, stages: CallStages): Pr
       return;
     }
     const decided = decideLegs(call, admitted.value, stages);
+    await noteChanges(call, decided, stages);
     const denial = denialOf(call, admitted.value, decided, stages);
     if (denial !== undefined) {
       await refuseCall(call, denial, stages);

@@ -1,8 +1,9 @@
 import type { AuditRecord } from '../core/audit-record.ts';
-import { grpcCodeName } from '../core/grpc.ts';
+import { grpcCodeName, grpcCodes } from '../core/grpc.ts';
 import type { ExtraTrailers, RelayResult } from '../core/relay-result.ts';
 import { actedFrom, outcomeRecord } from './call-records.ts';
 import type { RunningCall } from './calls.ts';
+import { rememberApplied } from './config-changes.ts';
 import type { Leg } from './leg.ts';
 import type { CallStages } from './stages.ts';
 
@@ -28,7 +29,9 @@ export function outcomeWriter(call: RunningCall, risk: AuditRecord['risk'], stag
   return (leg, result, details) => {
     if (!call.openLegs.delete(leg.index)) return Promise.resolve('durable');
     const durationUs = stages.clock.monotonic() - started;
-    const durable = stages.audit.enqueue(outcomeRecord(call, leg, result, durationUs, details), { patient }).then(
+    const remembered = result.status.code === grpcCodes.OK ? rememberApplied(call, leg) : Promise.resolve();
+    const written = stages.audit.enqueue(outcomeRecord(call, leg, result, durationUs, details), { patient });
+    const durable = Promise.all([written, remembered]).then(
       (): Written => 'durable',
       // A log that cannot even queue it reports that itself; the caller gets the true status all the same.
       (): Written => 'pending',

@@ -1,6 +1,7 @@
 import type { ApprovalTexts } from '../approvals/lines.ts';
 import type { ApprovalStore } from '../approvals/store.ts';
 import type { AuditLog } from '../audit/log.ts';
+import type { ConfigHistory } from '../audit/machine-config/history.ts';
 import type { Refusals } from '../audit/refusals.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { FieldDigest } from '../catalog/inspect-request.ts';
@@ -42,6 +43,8 @@ export interface CallStages {
   readonly sessions: Sessions;
   readonly digest: FieldDigest;
   readonly grantEnds: GrantEnds;
+  /** Knows what each node was last given, and says what a new configuration changes. Without it, records do not say so. */
+  readonly configurations?: ConfigHistory | undefined;
   readonly observe: (call: CallObservation) => void;
   /** The status of a call that changed or revealed something went out before its outcome was durable. */
   readonly onOutcomePending: (callId: string) => void;

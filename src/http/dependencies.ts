@@ -74,6 +74,8 @@ export interface HttpDependencies {
   /** The same log, for exports. */
   readonly auditScan: AuditScan | undefined;
   readonly sinks: SinkDesk;
+  /** Keyed digests that a value of a field has in the log, under every key known. */
+  readonly digestsOf: (field: string, value: Uint8Array) => readonly string[];
   readonly approvals: ApprovalDesk;
   readonly sessions: SessionDesk;
   readonly readiness: () => readonly ReadinessCheck[];

@@ -18,6 +18,35 @@ export const auditEntrySchema = Type.Object(
 );
 export type AuditEntryBody = Static<typeof auditEntrySchema>;
 
+export const configChangeSchema = Type.Object(
+  {
+    index: Type.String({ description: 'Of the intent or refusal.' }),
+    time: Type.String({ description: 'RFC 3339.' }),
+    call: Type.String({ description: 'Call id.' }),
+    who: Type.String(),
+    cluster: Type.String(),
+    node: Type.String(),
+    mode: Type.String({ description: 'As asked for: auto, no-reboot, reboot, staged or try.' }),
+    dryRun: Type.Boolean(),
+    result: Type.String({
+      description:
+        'applied; tried (reverts by itself); dry-run; refused; failed; running; unknown where nobody saw the end; not-forwarded.',
+    }),
+    config: Type.String({
+      description: 'first seen, changed, unchanged, not compared, or unreadable: against what the node was last given.',
+    }),
+    hash: Type.String({ description: 'Names this state of the redacted configuration.' }),
+    against: Type.String({ description: 'Names the state it was compared with.' }),
+    count: Type.Integer({ description: 'Values that differ.' }),
+    changes: Type.Array(auditValue, {
+      description: 'Lists of +, path, new; -, path, old; ~, path, old, new. Secrets are {length, digest}.',
+    }),
+    why: Type.String({ description: 'What kept an unreadable one from being read.' }),
+  },
+  { $id: 'ConfigChange' },
+);
+export type ConfigChangeBody = Static<typeof configChangeSchema>;
+
 const auditCount = (description: string) =>
   Type.Array(Type.Object({ value: Type.String(), count: Type.Integer() }), { description });
 

@@ -12,6 +12,7 @@ import { approvalPage } from './routes/approval-page.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { auditExportRoutes } from './routes/audit-export.ts';
+import { auditReviewRoutes } from './routes/audit-review.ts';
 import { auditSinkRoutes } from './routes/audit-sinks.ts';
 import { auditTailRoutes } from './routes/audit-tail.ts';
 import { decisionRoutes } from './routes/decisions.ts';
@@ -108,6 +109,7 @@ export async function createHttpServer(
   auditExportRoutes(server, dependencies);
   auditTailRoutes(server, dependencies);
   auditSinkRoutes(server, dependencies);
+  auditReviewRoutes(server, dependencies);
   approvalRoutes(server, dependencies);
   decisionRoutes(server, dependencies);
   requestRoutes(server, dependencies);

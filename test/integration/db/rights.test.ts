@@ -61,6 +61,8 @@ const auditFunctions = {
     'audit_boot_beat',
     'audit_boot_open',
     'audit_boots_to_reap',
+    'audit_config_last',
+    'audit_config_seen',
     'audit_open_calls',
     'audit_partitions_extend',
     'audit_search_step',

@@ -38,6 +38,8 @@ describe('the command line', () => {
       'audit show',
       'audit tail',
       'audit stats',
+      'audit lookup',
+      'audit config-history',
       'audit export',
       'audit sinks',
       'audit sinks list',
