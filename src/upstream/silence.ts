@@ -7,7 +7,7 @@ export const silenceTimes = {
   /** So long after we sent something without hearing anything, a node is tried on another connection. */
   suspect: 1500,
   /** How long that attempt may take. */
-  probe: 1500,
+  probe: 3000,
   /** Least time between attempts: calls that take long are silent too, and the node shall not notice much of us. */
   pause: 15_000,
 } as const;
