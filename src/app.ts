@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { Logger } from 'pino';
+import { createEmergencyDesk } from './approvals/emergency.ts';
 import { hearChanges } from './approvals/hear.ts';
 import { endLostGrant } from './approvals/lost.ts';
 import { endOrphans } from './approvals/orphans.ts';
+import { createReviewDesk } from './approvals/reviews.ts';
 import { createApprovalStore } from './approvals/store.ts';
 import { createDigestKeys } from './audit/digest-keys.ts';
 import { openAuditLog } from './audit/log.ts';
@@ -177,6 +179,11 @@ async function assemble(
   });
   closers.push(() => approvals.close());
   const sessionKey = config.sessions.key ?? config.audit.digest_key;
+  const emergency = createEmergencyDesk({
+    ...{ database: writer, clock, record },
+    settings: config.approvals.emergency,
+    claimWindowMs: config.approvals.claim_window,
+  });
   const sessions = createSessions({
     database: writer,
     log: audit,
@@ -266,6 +273,7 @@ async function assemble(
       },
       reasonRequired: config.approvals.reason_required,
       limits: { sessionMs: config.approvals.session, idleMs: config.approvals.idle },
+      emergency,
     },
     audit,
     refusals,
@@ -304,6 +312,8 @@ async function assemble(
       clock,
       identity,
       decide: policy.decide,
+      emergency,
+      reviews: createReviewDesk({ database: writer, record }),
       termsFor: policy.termsFor,
       inspect: (path, request) => {
         const method = catalog.lookup(path);

@@ -34,6 +34,24 @@ export const ApprovalSettings = Type.Object(
       default: true,
       description: 'Ask for a reason before a request for a debug container is raised.',
     }),
+    emergency: Type.Object(
+      {
+        enabled: Type.Boolean({
+          default: false,
+          description: 'Whether people with approvals.emergency may start alone, under review.',
+        }),
+        fresh: Type.Unsafe<number>({
+          ...durationNotation,
+          default: '5m',
+          description: 'How old their proof of identity may be; at most 1h.',
+        }),
+        blocked_by: Type.Enum(['anyone', 'own', 'none'], {
+          default: 'anyone',
+          description: 'Whose open review keeps another emergency from starting.',
+        }),
+      },
+      { additionalProperties: false, default: {}, description: 'Starting alone when nobody answers.' },
+    ),
     base_url: Type.Optional(
       Type.String({
         pattern: '^https?://[^\\s]+$',
@@ -64,6 +82,21 @@ const limits = [
 
 /** What the schema cannot say: the bounds of the times. Empty when all is well. */
 export function approvalProblems(settings: ApprovalSettings): SettingsProblem[] {
+  const { fresh } = settings.emergency;
+  const stale =
+    fresh >= 1_000 && fresh <= hourMs
+      ? []
+      : [
+          {
+            path: ['emergency', 'fresh'],
+            message: 'fresh must be between 1s and 1h',
+            remedy: 'write a time from 1s to 1h',
+          },
+        ];
+  return [...stale, ...timeProblems(settings)];
+}
+
+function timeProblems(settings: ApprovalSettings): SettingsProblem[] {
   return limits
     .filter(({ key, least, most }) => settings[key] < least || settings[key] > most)
     .map(({ key, text }) => ({

@@ -22,12 +22,22 @@ export type HoldResult =
     };
 export type Ended = Extract<HoldResult, { kind: 'ended' }>;
 
+/** What the prompt needs to let somebody start alone. */
+export interface HeldEmergency {
+  /** Why they may not, in words for them; undefined when they may. Asked at the moment it matters. */
+  readonly refusal: () => string | undefined;
+  /** Gives the grant. */
+  readonly start: (reason: string) => Promise<Approval>;
+}
+
 export interface HoldOptions {
   readonly terminal: HeldTerminal;
   readonly store: Pick<ApprovalStore, 'find' | 'get' | 'request' | 'cancel' | 'waitForChange'>;
   /** The call that waits, without a reason: that is asked for. */
   readonly request: Omit<NewApproval, 'reason'>;
   readonly reasonRequired: boolean;
+  /** Starting alone: asked for at the prompt for the reason. Undefined where that is not enabled. */
+  readonly emergency?: HeldEmergency | undefined;
   readonly clock: Clock;
   /**
    * The call's life. When its reason is a GateError `draining` the request stays open for the next try, else it is

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Approval } from '../core/approval.ts';
 import { GateError } from '../core/gate-error.ts';
-import { printable } from '../core/printable.ts';
 import {
   type Ended,
   end,
@@ -13,7 +12,7 @@ import {
   unavailable,
 } from './hold-end.ts';
 import { HeldInput, type Leaving } from './hold-input.ts';
-import { LineEditor } from './line-editor.ts';
+import { askReason } from './hold-reason.ts';
 import {
   askBeforehand,
   openRequestLine,
@@ -23,8 +22,6 @@ import {
   verdictLine,
 } from './lines.ts';
 
-/** Longest reason, in characters; what the database takes. */
-const longestReason = 500;
 const retryMs = 500;
 
 /**
@@ -44,6 +41,9 @@ export async function holdForApproval(options: HoldOptions): Promise<HoldResult>
     if (found !== undefined) return await decided(options, input, found, false);
     const reason = await askReason(options, input);
     if (typeof reason !== 'object') return await leave(options, undefined, reason);
+    if (reason.alone && options.emergency !== undefined) {
+      return alone(options, input, await options.emergency.start(reason.line));
+    }
     const raised = await store.request({ ...request, reason: reason.line });
     return await decided(options, input, raised, true);
   } catch (thrown) {
@@ -70,17 +70,6 @@ async function withoutTerminal(options: HoldOptions, found: Approval | undefined
     code: 'approval-required',
     message: `${subjectOf(request)} needs approval, request ${open.id} waits for it; ${runAgainAfterApproval}`,
   });
-}
-
-async function askReason(options: HoldOptions, input: HeldInput): Promise<{ readonly line: string } | Leaving> {
-  const rule = options.request.terms?.reason;
-  if (!options.reasonRequired && rule === undefined) return { line: '' };
-  const editor = new LineEditor('talosgate: reason> ', longestReason);
-  for (;;) {
-    const answer = (await input.readLine(editor, options.signal)) ?? 'gone';
-    if (typeof answer !== 'object' || rule === undefined || rule.matches(answer.line)) return answer;
-    say(options.terminal, `the reason must hold ${printable(rule.expected, 200)}`);
-  }
 }
 
 /** Waits for the decision and the caller's patience at once, whichever ends first. */
@@ -135,7 +124,14 @@ async function untilDecided(options: HoldOptions, open: Approval, signal: AbortS
 }
 
 function granted(options: HoldOptions, input: HeldInput, approval: Approval): HoldResult {
-  say(options.terminal, verdictLine(approval));
+  if (!approval.emergency) say(options.terminal, verdictLine(approval));
+  for (const line of options.texts.afterGrant ?? []) say(options.terminal, line);
+  return { kind: 'granted', approval, resize: input.size };
+}
+
+function alone(options: HoldOptions, input: HeldInput, approval: Approval): HoldResult {
+  if (!approval.emergency) return granted(options, input, approval);
+  say(options.terminal, `emergency ${approval.id}: started alone; its review stays open until somebody else closes it`);
   for (const line of options.texts.afterGrant ?? []) say(options.terminal, line);
   return { kind: 'granted', approval, resize: input.size };
 }

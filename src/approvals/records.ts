@@ -9,8 +9,9 @@ export type ActedFrom = Pick<
 
 /** What every record about an approval says; `principal` is who acted, not who asked. */
 export function approvalRecord(
-  kind: Extract<AuditKind, `approval.${string}`>,
-  approval: Pick<Approval, 'id' | 'cluster' | 'node' | 'method' | 'action' | 'resource' | 'requester' | 'binding'>,
+  kind: Extract<AuditKind, `approval.${string}` | `review.${string}`>,
+  approval: Pick<Approval, 'id' | 'cluster' | 'node' | 'method' | 'action' | 'resource' | 'requester' | 'binding'> &
+    Partial<Pick<Approval, 'emergency'>>,
   principal: string | undefined,
   details: NonNullable<AuditRecord['details']>,
   from: ActedFrom = {},
@@ -25,7 +26,12 @@ export function approvalRecord(
     resource: approval.resource,
     cluster: approval.cluster,
     node: approval.node,
-    details: { requester: approval.requester, binding: approval.binding, ...details },
+    details: {
+      requester: approval.requester,
+      binding: approval.binding,
+      ...(approval.emergency === true ? { emergency: true } : {}),
+      ...details,
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import {
 } from '../core/approval.ts';
 import { GateError } from '../core/gate-error.ts';
 import { type Notice, noticeKinds } from '../core/notice.ts';
+import type { Review } from '../core/review.ts';
 
 /**
  * Reads an approval as `talosgate.approval_json` wrote it. Throws GateError `internal` when it is not one: the database
@@ -48,6 +49,7 @@ export function parseApproval(json: unknown): Approval {
     endedAt: row['endedAt'] === null ? undefined : number(row['endedAt']),
     endReason: text(row['endReason']),
     endedBy: text(row['endedBy']),
+    emergency: row['emergency'] === true,
   };
 }
 
@@ -61,6 +63,19 @@ export function parseNotice(json: unknown): Notice {
     at: number(row['at']),
     details: object(row['details']),
     approval: parseApproval(row['approval']),
+  };
+}
+
+/** Reads a review as `talosgate.approval_review_json` wrote it; throws as `parseApproval` does. */
+export function parseReview(json: unknown): Review {
+  const row = object(json);
+  return {
+    approval: parseApproval(row['approval']),
+    openedBy: text(row['openedBy']),
+    openedAt: number(row['openedAt']),
+    closedBy: row['closedBy'] === null ? undefined : text(row['closedBy']),
+    closedAt: row['closedAt'] === null ? undefined : number(row['closedAt']),
+    finding: row['finding'] === null ? undefined : text(row['finding']),
   };
 }
 

@@ -37,6 +37,19 @@ export const events: Statement = {
   name: 'approval_events',
   text: 'SELECT event FROM talosgate.approval_events($1, $2) AS event',
 };
+export const emergency: Statement = {
+  name: 'approval_emergency',
+  text: `SELECT talosgate.approval_emergency(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10::jsonb, $11, $12, $13, $14) AS answer`,
+};
+export const reviews: Statement = {
+  name: 'approval_reviews',
+  text: 'SELECT review FROM talosgate.approval_reviews($1, $2, $3) AS review',
+};
+export const closeReview: Statement = {
+  name: 'approval_review_close',
+  text: 'SELECT talosgate.approval_review_close($1, $2, $3) AS outcome',
+};
 export const expire: Statement = {
   name: 'approval_expire',
   text: 'SELECT approval FROM talosgate.approval_expire($1) AS approval',

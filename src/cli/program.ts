@@ -7,6 +7,7 @@ import { migrateCommand } from './migrate.ts';
 import { notifyCommands } from './notify.ts';
 import { policyCommands } from './policy.ts';
 import { requestCommands } from './request/request.ts';
+import { reviewCommands } from './reviews.ts';
 import { serveCommand } from './serve.ts';
 import { sessionCommands } from './sessions.ts';
 import { setupCommands } from './setup.ts';
@@ -24,6 +25,7 @@ const commands: readonly ((parent: Command, context: CliContext) => void)[] = [
   notifyCommands,
   requestCommands,
   sessionCommands,
+  reviewCommands,
   simCommand,
 ];
 

@@ -87,6 +87,8 @@ export interface Approval {
   readonly endReason: string;
   /** Who denied it, took it back or stopped what ran on it; '' where it came to its end by itself. */
   readonly endedBy: string;
+  /** Granted to its requester alone, under a review that somebody else has to close. */
+  readonly emergency: boolean;
 }
 
 /**

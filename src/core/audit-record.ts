@@ -11,6 +11,8 @@ export const auditKinds = [
   'approval.decided',
   'approval.claimed',
   'approval.ended',
+  'review.opened',
+  'review.closed',
   'session.started',
   'session.chunk',
   'session.watched',

@@ -8,8 +8,21 @@ export interface Peer {
   readonly certificate: Buffer | undefined;
   /** True only when TLS verified the presented chain against the client CA bundle in this very handshake. */
   readonly chainVerified: boolean;
+  /** When the handshake was, milliseconds since the epoch; undefined where nobody took it down. */
+  readonly connectedAt?: number | undefined;
   /** OpenSSL's reason when a certificate was presented and not verified. */
   readonly chainError: string | undefined;
+}
+
+/**
+ * When a caller last proved who they are, milliseconds since the epoch: the handshake of their connection, and where a
+ * token was shown its own time of issue or of log-in, whichever is oldest. Undefined when it cannot be said.
+ */
+export function provenAt(principal: Principal, peer: Peer): number | undefined {
+  const { connectedAt } = peer;
+  if (connectedAt === undefined) return undefined;
+  if (principal.proofs.every(proof => proof.kind === 'mtls')) return connectedAt;
+  return principal.tokenSince === undefined ? undefined : Math.min(connectedAt, principal.tokenSince);
 }
 
 /** Everything a caller can prove themselves with. */

@@ -34,4 +34,6 @@ export interface Principal {
   readonly proofs: readonly Proof[];
   /** Milliseconds since the epoch after which the credential no longer counts. */
   readonly validUntil: number;
+  /** When the token was issued, or its holder logged in, whichever is older; undefined without a token. Milliseconds. */
+  readonly tokenSince?: number | undefined;
 }

@@ -1,9 +1,11 @@
 import { askForGrant } from '../approvals/ask.ts';
 import { bindCall } from '../approvals/binding.ts';
+import { whyNotAlone } from '../approvals/emergency.ts';
 import { holdForApproval } from '../approvals/hold.ts';
 import { voidVotes } from '../approvals/quorum.ts';
 import type { NewApproval } from '../approvals/store.ts';
 import type { Approval, ApprovalVote } from '../core/approval.ts';
+import { provenAt } from '../core/authentication.ts';
 import { GateError } from '../core/gate-error.ts';
 import { encodeFrame } from '../core/grpc-frame.ts';
 import { callerName } from '../core/principal.ts';
@@ -66,11 +68,18 @@ async function holdShell(
       'talosctl does so by itself when it pulls the image first';
     return refused(leg, 'unpinned-image', new GateError('approval-refused', message));
   }
-  const { store, texts, reasonRequired } = stages.approvals;
+  const { store, texts, reasonRequired, emergency } = stages.approvals;
+  const request = requestFor(call, admitted, leg, stages);
   const result = await holdForApproval({
     terminal: heldTerminal(call, admitted),
     store,
-    request: requestFor(call, admitted, leg, stages),
+    request,
+    emergency: emergency.settings.enabled
+      ? {
+          refusal: () => aloneRefusal(call, admitted, leg, stages),
+          start: reason => emergency.start({ ...request, reason }),
+        }
+      : undefined,
     reasonRequired,
     clock: stages.clock,
     signal: call.gone.signal,
@@ -110,6 +119,14 @@ async function checkGrant(
     const message = `approval ${approval.id} may be used from ${from} on; nothing was started, run the same again then`;
     return refused(leg, 'approval-required', new GateError('approval-required', message), approval.id);
   }
+  // The record of the call names the decision that let it through, which is this one.
+  const passed = decision.effect === 'approve' ? decision : { ...decision, effect: 'approve' as const, floor: false };
+  if (approval.emergency) {
+    const why = aloneRefusal(call, admitted, leg, stages);
+    if (why === undefined) return { ok: true, value: { ...leg, decision: passed, grant: approval } };
+    const message = `emergency ${approval.id} cannot be used: ${why}; nothing was started`;
+    return refused(leg, 'approval-refused', new GateError('approval-refused', message), approval.id);
+  }
   const mayDecide = (person: string, vote: ApprovalVote): boolean =>
     stages.decide({
       principal: { id: person, kind: 'person', groups: vote.groups },
@@ -137,9 +154,23 @@ async function checkGrant(
     const message = `approval ${approval.id} no longer counts: ${why}; ask anew`;
     return refused(leg, 'approval-refused', new GateError('approval-refused', message), approval.id);
   }
-  // The record of the call names the decision that let it through, which is this one.
-  const passed = decision.effect === 'approve' ? decision : { ...decision, effect: 'approve' as const, floor: false };
   return { ok: true, value: { ...leg, decision: passed, grant: approval } };
+}
+
+/** Why the caller may not start this alone, asked anew each time. */
+function aloneRefusal(call: RunningCall, admitted: Admitted, leg: Leg, stages: CallStages): string | undefined {
+  const principal = principalOf(call);
+  const { cluster, node, labels } = leg.target;
+  const decision = stages.decide({
+    ...{ principal, cluster, node, labels, action: 'approvals.emergency', risk: 'write' },
+    ...{ resource: admitted.facts.action, approvalFloor: false },
+  });
+  const caller = {
+    kind: principal.kind,
+    provenAt: provenAt(principal, call.incoming.peer),
+    allowed: decision.effect === 'allow',
+  };
+  return whyNotAlone(stages.approvals.emergency.settings, caller, stages.clock.now());
 }
 
 function requestFor(call: RunningCall, admitted: Admitted, leg: Leg, stages: CallStages): Omit<NewApproval, 'reason'> {

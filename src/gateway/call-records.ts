@@ -59,7 +59,7 @@ export function intentRecord(call: RunningCall, leg: Leg): AuditRecord {
     kind: 'call.intent',
     decision: leg.decision.effect,
     talosRole: leg.talosRole,
-    details: changesOf(call, leg),
+    details: marked(leg, changesOf(call, leg)),
   };
 }
 
@@ -97,7 +97,7 @@ export function outcomeRecord(
     responseBytes: result.responseBytes,
     responseMessages: result.responseMessages,
     durationUs,
-    details,
+    details: marked(leg, details),
   };
 }
 
@@ -119,6 +119,11 @@ function hasHiddenFields({ facts }: RunningCall): boolean {
 function isHidden(value: AuditValue): boolean {
   if (typeof value === 'string' || typeof value === 'boolean') return false;
   return 'digest' in value || value.some(isHidden);
+}
+
+/** Every record of an emergency says so. */
+function marked(leg: Leg, details: AuditRecord['details']): AuditRecord['details'] {
+  return leg.grant?.emergency === true ? { ...details, emergency: true } : details;
 }
 
 /** Who makes a call and from where, for records about something else that the call does. */

@@ -1,6 +1,7 @@
 import { constants } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import type { Peer } from '../core/authentication.ts';
+import { systemClock } from '../core/clock.ts';
 import { GateError } from '../core/gate-error.ts';
 import { normalisePem, readPemBlocks } from '../core/pem.ts';
 
@@ -45,6 +46,7 @@ export function readPeer(socket: TLSSocket, verify: boolean): Peer {
   return {
     address: socket.remoteAddress ?? '',
     port: socket.remotePort ?? 0,
+    connectedAt: systemClock.now(),
     certificate: presented ? certificate : undefined,
     chainVerified,
     chainError: presented && !chainVerified ? String(error ?? 'not verified') : undefined,

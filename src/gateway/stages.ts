@@ -1,3 +1,4 @@
+import type { EmergencyDesk } from '../approvals/emergency.ts';
 import type { ApprovalTexts } from '../approvals/lines.ts';
 import type { ApprovalStore } from '../approvals/store.ts';
 import type { AuditLog } from '../audit/log.ts';
@@ -81,6 +82,7 @@ export interface Approvals {
   readonly texts: ApprovalTexts & { readonly afterGrant?: readonly string[] };
   readonly reasonRequired: boolean;
   readonly limits: SessionLimits;
+  readonly emergency: EmergencyDesk;
 }
 
 /** Legs that may go on, each that needs one with its grant. */

@@ -1,6 +1,7 @@
 import type { Approval } from '../core/approval.ts';
 import { GateError } from '../core/gate-error.ts';
-import type { ApprovalBody } from './schemas.ts';
+import type { Review } from '../core/review.ts';
+import type { ApprovalBody, ReviewBody } from './schemas.ts';
 
 /** An approval as the JSON API shows it. */
 export function toBody(approval: Approval): ApprovalBody {
@@ -27,10 +28,25 @@ export function toBody(approval: Approval): ApprovalBody {
     denials: quorum.denials,
     decisionReason: approval.decisionReason,
     signedDecisions: approval.signedDecisions,
+    emergency: approval.emergency,
     votes: approval.votes.map(({ by, verdict, reason, at, signature }) => ({
       ...{ by, verdict, reason, at: time(at) },
       ...(signature === undefined ? {} : { signature: { ...signature } }),
     })),
+  };
+}
+
+/** A review as the JSON API shows it. */
+export function toReviewBody({ approval, openedBy, openedAt, closedBy, closedAt, finding }: Review): ReviewBody {
+  return {
+    id: approval.id,
+    state: closedAt === undefined ? 'open' : 'closed',
+    openedBy,
+    opened: time(openedAt),
+    ...(closedBy === undefined ? {} : { closedBy }),
+    ...(closedAt === undefined ? {} : { closed: time(closedAt) }),
+    ...(finding === undefined ? {} : { finding }),
+    approval: toBody(approval),
   };
 }
 

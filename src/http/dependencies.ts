@@ -1,3 +1,5 @@
+import type { EmergencyDesk } from '../approvals/emergency.ts';
+import type { ReviewDesk } from '../approvals/reviews.ts';
 import type { NewApproval } from '../approvals/store.ts';
 import type { Approval } from '../core/approval.ts';
 import type { TermsFor } from '../core/approval-terms.ts';
@@ -54,6 +56,8 @@ export interface HttpDependencies {
   readonly clock: Clock;
   readonly identity: Identity;
   readonly decide: Decide;
+  readonly emergency: EmergencyDesk;
+  readonly reviews: ReviewDesk;
   readonly termsFor: TermsFor;
   /** What a request, as proto3 JSON, asks of a method; undefined for a method that nobody knows. Throws GateError. */
   readonly inspect: (

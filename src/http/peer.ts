@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { Peer } from '../core/authentication.ts';
+import { systemClock } from '../core/clock.ts';
 
 /**
  * Peers of live TLS connections. Read once, right after the handshake that verified the chain: whatever a connection
@@ -30,7 +31,7 @@ export function peerOf(request: IncomingMessage): Peer {
 
 /** A resumed session never counts as verified: Node marks it authorized without a certificate (nodejs/node 35317). */
 function readPeer(socket: TLSSocket): Peer {
-  const base = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 };
+  const base = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0, connectedAt: systemClock.now() };
   const leaf = socket.getPeerX509Certificate();
   if (leaf === undefined) return { ...base, certificate: undefined, chainVerified: false, chainError: undefined };
   const verified = socket.authorized && !socket.isSessionReused();

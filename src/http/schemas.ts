@@ -92,6 +92,7 @@ export const approvalSchema = Type.Object(
     }),
     denials: Type.Integer({ description: 'How many denials end it.' }),
     decisionReason: Type.Boolean({ description: 'Whoever decides has to say why.' }),
+    emergency: Type.Boolean({ description: 'Granted to its requester alone, under review.' }),
     signedDecisions: Type.Boolean({ description: 'Only decisions signed with a client certificate count.' }),
     votes: Type.Array(
       Type.Object({
@@ -111,6 +112,21 @@ export const approvalSchema = Type.Object(
   { $id: 'Approval' },
 );
 export type ApprovalBody = Static<typeof approvalSchema>;
+
+export const reviewSchema = Type.Object(
+  {
+    id: Type.String({ description: 'Id of the emergency.' }),
+    state: Type.String({ description: 'open or closed' }),
+    openedBy: Type.String(),
+    opened: Type.String({ description: 'RFC 3339.' }),
+    closedBy: Type.Optional(Type.String()),
+    closed: Type.Optional(Type.String({ description: 'RFC 3339.' })),
+    finding: Type.Optional(Type.String()),
+    approval: approvalSchema,
+  },
+  { $id: 'Review' },
+);
+export type ReviewBody = Static<typeof reviewSchema>;
 
 export const problemSchema = Type.Object(
   {

@@ -19,6 +19,7 @@ import { decisionRoutes } from './routes/decisions.ts';
 import { healthRoutes } from './routes/health.ts';
 import { policyRoutes } from './routes/policy.ts';
 import { requestRoutes } from './routes/requests.ts';
+import { reviewRoutes } from './routes/reviews.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 import { problemSchema } from './schemas.ts';
 import type { TypedServer } from './typed-server.ts';
@@ -113,6 +114,7 @@ export async function createHttpServer(
   approvalRoutes(server, dependencies);
   decisionRoutes(server, dependencies);
   requestRoutes(server, dependencies);
+  reviewRoutes(server, dependencies);
   approvalPage(server);
   sessionRoutes(server, dependencies);
   server.get('/openapi.json', { config: { access: { kind: 'public' } }, schema: { hide: true } }, () =>

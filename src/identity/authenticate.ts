@@ -95,6 +95,7 @@ function merge(proven: readonly Principal[]): Authentication {
       groups: [...new Set(proven.flatMap(principal => principal.groups))],
       proofs: proven.flatMap(principal => principal.proofs),
       validUntil: Math.min(...proven.map(principal => principal.validUntil)),
+      tokenSince: proven.find(principal => principal.tokenSince !== undefined)?.tokenSince,
     },
   };
 }

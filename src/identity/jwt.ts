@@ -156,8 +156,15 @@ function toPrincipal(
         fingerprint,
       },
     ],
+    tokenSince: Math.min(issuedAt, authenticatedAt(payload) ?? issuedAt),
     validUntil: Math.min(expiresAt, issuedAt + settings.max_age) + settings.clock_tolerance,
   };
+}
+
+/** OpenID Connect Core section 2: when the person logged in, in seconds. */
+function authenticatedAt(payload: JWTPayload): number | undefined {
+  const time = payload['auth_time'];
+  return typeof time === 'number' ? time * 1000 : undefined;
 }
 
 function checkUser(user: string | undefined, principal: Principal): Outcome {

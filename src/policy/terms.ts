@@ -89,7 +89,10 @@ const keys = [
 type Complain = (message: string) => void;
 
 function readEntry(item: unknown, actions: ActionTable, complain: Complain): TermsEntry | undefined {
-  if (!isRecord(item)) return fail(complain, `an entry has the keys ${keys.join(', ')}`);
+  if (!isRecord(item)) {
+    complain(`an entry has the keys ${keys.join(', ')}`);
+    return undefined;
+  }
   const stray = Object.keys(item).find(key => !keys.includes(key));
   if (stray !== undefined) complain(`unknown key "${stray}"; there are ${keys.join(', ')}`);
   const take = <T>(
@@ -98,9 +101,14 @@ function readEntry(item: unknown, actions: ActionTable, complain: Complain): Ter
     fallback?: string,
   ): T | undefined => {
     const value = item[key] ?? fallback;
-    if (typeof value !== 'string') return fail(complain, `${key} is a text, as in a rule`);
+    if (typeof value !== 'string') {
+      complain(`${key} is a text, as in a rule`);
+      return undefined;
+    }
     const result = parse(value);
-    return result.ok ? result.value : fail(complain, `${key}: ${result.message}`);
+    if (result.ok) return result.value;
+    complain(`${key}: ${result.message}`);
+    return undefined;
   };
   const action = take(text => parseActionPattern(text, actions), 'action');
   const cluster = take(parseCluster, 'cluster', '*');
@@ -150,10 +158,13 @@ function readNeeds(value: unknown, complain: Complain): ApprovalNeed[] {
 function readReason(value: unknown, complain: Complain): ReasonRule | undefined {
   const { pattern, expected, ...more } = isRecord(value) ? value : { more: value };
   if (typeof pattern !== 'string' || typeof expected !== 'string' || expected === '' || Object.keys(more).length > 0) {
-    return fail(complain, 'reason is {pattern: "INC-[0-9]+.*", expected: "an incident number such as INC-4711"}');
+    complain('reason is {pattern: "INC-[0-9]+.*", expected: "an incident number such as INC-4711"}');
+    return undefined;
   }
   const result = parseSafePattern(pattern);
-  return result.ok ? { expected, matches: result.value } : fail(complain, `reason: ${result.message}`);
+  if (result.ok) return { expected, matches: result.value };
+  complain(`reason: ${result.message}`);
+  return undefined;
 }
 
 function readSwitch(item: Record<string, unknown>, key: string, complain: Complain): boolean {
@@ -172,7 +183,10 @@ function readTime(
   const value = item[key];
   if (value === undefined) return undefined;
   const time = typeof value === 'string' ? parseDuration(value) : undefined;
-  if (time === undefined || time < 1_000 || time > most) return fail(complain, `${key} is a time from 1s to ${text}`);
+  if (time === undefined || time < 1_000 || time > most) {
+    complain(`${key} is a time from 1s to ${text}`);
+    return undefined;
+  }
   return time;
 }
 
@@ -182,10 +196,4 @@ function isCount(value: unknown): value is number {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A complaint where a value was expected. */
-function fail(complain: Complain, message: string): undefined {
-  complain(message);
-  return undefined;
 }

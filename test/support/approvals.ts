@@ -30,6 +30,7 @@ export function approvalOf(over: Partial<Approval> = {}): Approval {
     endedAt: undefined,
     endReason: '',
     endedBy: '',
+    emergency: false,
     ...over,
   };
 }

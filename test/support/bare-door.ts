@@ -1,3 +1,4 @@
+import { createEmergencyDesk } from '../../src/approvals/emergency.ts';
 import { createApprovalStore } from '../../src/approvals/store.ts';
 import { openAuditLog } from '../../src/audit/log.ts';
 import { createRefusals } from '../../src/audit/refusals.ts';
@@ -57,6 +58,9 @@ export async function openBareDoor(
       texts: { approvers: undefined, baseUrl: undefined },
       reasonRequired: true,
       limits: { sessionMs: 60_000, idleMs: 60_000 },
+      emergency: createEmergencyDesk({
+        ...{ database: pool, clock, record, settings: config.approvals.emergency, claimWindowMs: 60_000 },
+      }),
     },
     audit,
     refusals,

@@ -14,6 +14,8 @@ interface CommonOptions extends ClientOptions {
   readonly cluster?: string;
   readonly reason: string;
   readonly notBefore?: string;
+  readonly emergency: boolean;
+  readonly confirm?: string;
 }
 
 /**
@@ -65,16 +67,22 @@ function common(command: Command): Command {
     .requiredOption('-n, --node <name>', 'node that the call is for')
     .option('--cluster <name>', 'its cluster, where there are several')
     .option('-m, --reason <text>', 'why; approvers and the audit log see it', '')
+    .option('--emergency', 'start alone, under review, when nobody answers', false)
+    .option('--confirm <node>', 'name of the node again; needed for an emergency')
     .option('--not-before <time>', 'the grant cannot be used before: 2026-11-23T02:00:00Z');
 }
 
 async function send({ output, env }: CliContext, options: CommonOptions, asked: Asked): Promise<void> {
-  const { node, cluster, reason, notBefore } = options;
+  const { node, cluster, reason, notBefore, emergency, confirm } = options;
   const body = { node, reason, ...asked, ...(cluster === undefined ? {} : { cluster }) };
-  const start = notBefore === undefined ? {} : { notBefore };
+  const start = {
+    ...(notBefore === undefined ? {} : { notBefore }),
+    ...(emergency ? { emergency, confirm: confirm ?? '' } : {}),
+  };
   const answer = await callApi(clientSettings(options, env), 'POST', '/api/v1/approvals', { ...body, ...start });
   const approval = answer as ApprovalView;
   output.out(safeText(oneLine(approval)));
+  if (emergency) output.out(`a review of ${approval.id} is open until somebody else closes it`);
   output.out(approval.state === 'pending' ? 'make the call after approval' : 'make the call now');
 }
 

@@ -1,7 +1,9 @@
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { bindCall } from '../../approvals/binding.ts';
+import { whyNotAlone } from '../../approvals/emergency.ts';
 import { joinTerms } from '../../core/approval-terms.ts';
+import { provenAt } from '../../core/authentication.ts';
 import type { Decision, PolicyQuestion } from '../../core/decision.ts';
 import { GateError } from '../../core/gate-error.ts';
 import type { Method, RequestFacts } from '../../core/method.ts';
@@ -10,6 +12,7 @@ import type { Target } from '../../core/target.ts';
 import { actedThere, principalOf } from '../access.ts';
 import { toBody } from '../approval-body.ts';
 import type { HttpDependencies } from '../dependencies.ts';
+import { peerOf } from '../peer.ts';
 import { approvalSchema } from '../schemas.ts';
 import type { TypedServer } from '../typed-server.ts';
 
@@ -56,6 +59,10 @@ export function requestRoutes(server: TypedServer, dependencies: HttpDependencie
             method: Type.String({ maxLength: 256, description: 'Full gRPC path: /machine.MachineService/Reset.' }),
             request: Type.Record(Type.String(), Type.Unknown(), { description: 'The request as proto3 JSON.' }),
             reason: Type.String({ maxLength: 500, default: '' }),
+            emergency: Type.Boolean({ default: false, description: 'Grant it to yourself alone, under review.' }),
+            confirm: Type.Optional(
+              Type.String({ maxLength: 256, description: 'Emergency: name of the node, typed again.' }),
+            ),
             notBefore: Type.Optional(
               Type.String({ maxLength: 40, description: 'RFC 3339; the grant cannot be used before.' }),
             ),
@@ -80,6 +87,8 @@ interface Body {
   readonly request: unknown;
   readonly reason: string;
   readonly notBefore?: string;
+  readonly emergency: boolean;
+  readonly confirm?: string;
 }
 
 /** What the body asks for. Throws GateError for what is not there or makes no sense. */
@@ -97,7 +106,7 @@ async function raise(
   dependencies: HttpDependencies,
 ): ReturnType<HttpDependencies['approvals']['request']> {
   const { method, facts, target } = asked;
-  const { reason, notBefore } = request.body as Body;
+  const { reason, notBefore, emergency, confirm } = request.body as Body;
   const principal = principalOf(request);
   const questions = facts.resources.map(
     (resource): PolicyQuestion => ({
@@ -108,23 +117,67 @@ async function raise(
   await assertAskable(request, asked, questions.map(dependencies.decide), dependencies);
   const terms = joinTerms(questions.map(dependencies.termsFor));
   const given = reason.trim();
+  const requester = callerName(principal);
+  const { cluster, node } = target;
+  const input = {
+    ...bindCall({ requester, cluster, node, method: method.path, canonical: facts.canonical }),
+    ...{ requester, cluster, node, method: method.path, action: facts.action, resource: facts.resource },
+    ...{ summary: facts.summary, reason: given, terms, from: actedThere(request) },
+  };
+  if (emergency) {
+    await assertAlone(request, asked, dependencies);
+    if (notBefore !== undefined) throw new GateError('bad-request', 'an emergency starts now; leave the start out');
+    if (confirm !== node) {
+      throw new GateError(
+        'bad-request',
+        `an emergency starts without approval; confirm it with the name of the node: ${node}`,
+      );
+    }
+    return await dependencies.emergency.start(input);
+  }
   if (terms.reason !== undefined && !terms.reason.matches(given)) {
     throw new GateError('bad-request', `the reason must hold ${terms.reason.expected}`);
   }
   if (given === '' && method.risk === 'shell') throw new GateError('bad-request', 'say why with --reason');
   const start = notBefore === undefined ? undefined : startOf(notBefore, dependencies.clock.now());
-  const requester = callerName(principal);
-  const { cluster, node } = target;
-  const approval = await dependencies.approvals.request({
-    ...bindCall({ requester, cluster, node, method: method.path, canonical: facts.canonical }),
-    ...{ requester, cluster, node, method: method.path, action: facts.action, resource: facts.resource },
-    ...{ summary: facts.summary, reason: given, terms, notBefore: start, from: actedThere(request) },
-  });
+  const approval = await dependencies.approvals.request({ ...input, notBefore: start });
   if (approval.notBefore !== start) {
     const message = `request ${approval.id} for the same call is open with another start; cancel it first`;
     throw new GateError('conflict', message);
   }
   return approval;
+}
+
+/** Refuses, on record, who may not start alone. */
+async function assertAlone(
+  request: FastifyRequest,
+  { facts, target }: Beforehand,
+  { clock, decide, emergency, record }: HttpDependencies,
+): Promise<void> {
+  const principal = principalOf(request);
+  const { cluster, node, labels } = target;
+  const { effect, revision } = decide({
+    ...{ principal, cluster, node, labels, action: 'approvals.emergency', risk: 'write' },
+    ...{ resource: facts.action, approvalFloor: false },
+  });
+  const proven = provenAt(principal, peerOf(request.raw));
+  const caller = { kind: principal.kind, provenAt: proven, allowed: effect === 'allow' };
+  const why = whyNotAlone(emergency.settings, caller, clock.now());
+  if (why === undefined) return;
+  await record({
+    ...actedThere(request),
+    ...{ kind: 'call.deny', principal: principal.id, method: 'POST /api/v1/approvals', action: 'approvals.emergency' },
+    ...{
+      resource: facts.action,
+      cluster,
+      node,
+      decision: 'deny',
+      reason: 'approval-refused',
+      policyRevision: revision,
+    },
+    details: { why },
+  });
+  throw new GateError('denied', why);
 }
 
 /** Only what would be held for approval can be asked for, and only what an approval could bind. */

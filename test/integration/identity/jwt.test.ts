@@ -64,6 +64,7 @@ describe('createJwtAuthenticator', () => {
           fingerprint: createHash('sha256').update(token).digest('hex'),
         },
       ],
+      tokenSince: noon - 60_000,
       validUntil: noon + 605_000,
     });
   });

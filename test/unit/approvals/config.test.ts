@@ -10,6 +10,7 @@ const settings: ApprovalSettings = {
   idle: 15 * minute,
   max_open: 10,
   reason_required: true,
+  emergency: { enabled: false, fresh: 300_000, blocked_by: 'anyone' as const },
 };
 
 describe('approvalProblems', () => {

@@ -69,6 +69,10 @@ describe('the command line', () => {
       'sessions search',
       'sessions kill',
       'sessions keygen',
+      'reviews',
+      'reviews list',
+      'reviews show',
+      'reviews close',
       'sim',
     ]);
   });

@@ -71,7 +71,7 @@ describe('writeCommentedYaml', () => {
     expect(written).toEqual({
       ...values,
       policy: null,
-      approvals: null,
+      approvals: { emergency: null },
       sessions: null,
       notifications: null,
       export: null,
