@@ -30,7 +30,7 @@ export default defineConfig({
           name: 'talosctl',
           include: ['test/talosctl/**/*.test.ts'],
           globalSetup: ['test/support/global-postgres.ts'],
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           hookTimeout: 90_000,
         },
       },

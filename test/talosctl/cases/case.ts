@@ -65,6 +65,7 @@ export type MaskName =
   | 'actor'
   | 'columns'
   | 'newest only'
+  | 'first events'
   | 'retries';
 
 /** Names of the simulated nodes. */

@@ -61,6 +61,7 @@ export const power: readonly CommandCase[] = [
     id: 'shutdown',
     command: 'shutdown',
     nodes: 'own',
+    masks: ['first events'],
     steps: [{ run: ['shutdown', '-n', worker] }],
   },
   {
@@ -73,6 +74,7 @@ export const power: readonly CommandCase[] = [
     id: 'reset',
     command: 'reset',
     nodes: 'own',
+    masks: ['first events'],
     steps: [{ run: ['reset', '--graceful=false', '-n', worker] }],
   },
   {

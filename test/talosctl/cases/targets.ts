@@ -59,8 +59,7 @@ export const targets: readonly CommandCase[] = [
       id: `${run.join(' ')} on several nodes`,
       command: commandOf(run),
       anyOrder: true,
-      ...(run[0] === 'service' ? { masks: ['ago'] } : {}),
-      ...(follows ? { masks: ['columns'] } : {}),
+      masks: run[0] === 'service' ? ['ago', 'columns'] : ['columns'],
       steps: [
         {
           run: [...run, '-n', several],
@@ -78,7 +77,7 @@ export const targets: readonly CommandCase[] = [
         nodes: 'own',
         down: worker2,
         anyOrder: true,
-        ...(run[0] === 'service' ? { masks: ['ago'] } : {}),
+        masks: run[0] === 'service' ? ['ago', 'columns'] : ['columns'],
         steps: [
           {
             run: [...run, '-n', several],

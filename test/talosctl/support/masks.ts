@@ -60,6 +60,14 @@ const named: Readonly<Record<MaskName, readonly Mask[]>> = {
     },
   ],
   retries: [{ pattern: /^"[^"]+": unavailable, retrying\.\.\.\n/gm, stands: '', reason: tries }],
+  'first events': [
+    {
+      pattern:
+        /^"[^"]+": (?:stage: (?:SHUTTING_DOWN|RESETTING)|sequence: (?:shutdown|reset) |(?:phase|task): (?:storeShutdown|saveStateEncryptionConfig|drain|cordonAndDrainNode|cleanup|stopAllPods|removeAllPods) ).*\n/gm,
+      stands: '',
+      reason: 'talosctl asks for events and for the shutdown at the same time, and may miss the first of them',
+    },
+  ],
   'newest only': [
     {
       pattern: /^demo-worker-\d: .*\n/gm,

@@ -16,7 +16,7 @@ export interface Printed {
 }
 
 /** How long a step may take before it counts as hanging. */
-const patience = 45_000;
+const patience = 90_000;
 /** Between SIGINT and the end of all patience: talosctl gives running calls a moment. */
 const farewell = 10_000;
 

@@ -178,8 +178,8 @@ function startNodes({ pki }: DemoSecrets, talosVersion: string): Promise<SimClus
       ...{ name, cluster: 'demo', role, address, talosVersion, listen: '127.0.0.1:0' },
       tls: { certificate: leaf?.certificate ?? '', key: leaf?.key ?? '', clientCa: pki.talosCa.certificate },
       logRate: 20,
-      // Long enough for talosctl, which looks once a second, to notice that the node is away.
-      timing: { shutdown: 800, grace: 400, away: 2200, boot: 600, step: 40 },
+      // talosctl looks once a second: gone before it looks again, and away long enough for it to notice.
+      timing: { shutdown: 300, grace: 200, away: 2200, boot: 600, step: 40 },
     };
   });
   return startSimCluster({ clock: createSeededClock(), nodes, kubernetes: true });

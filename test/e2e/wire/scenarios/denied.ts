@@ -40,6 +40,19 @@ export function describeDenied(bench: () => Bench): void {
     });
   });
 
+  describe('denied with a token as the password of basic authentication: as with a certificate', () => {
+    const kinds = new Map(samples.toReversed().map(sample => [methodOf(sample).kind, sample]));
+
+    test.each([...kinds])('%s', async (_kind, sample) => {
+      const powerless = await bench().twins.connect('os:nobody');
+      for (const way of waysOf(sample)) {
+        const call: Call = { sample, to: way.to, as: 'alice-jwt', scenario: 'denied', directly: powerless };
+        expect(bench().compare(call, await bench().both(call))).toEqual([]);
+        expect(bench().reached()).toEqual([]);
+      }
+    });
+  });
+
   describe('denied on one of two nodes: the other answers, the denied one is an error inside the reply', () => {
     const reads = samples.filter(sample => methodOf(sample).aggregates && methodOf(sample).risk === 'read');
 
