@@ -31,7 +31,7 @@ export default defineConfig({
           include: ['test/talosctl/**/*.test.ts'],
           globalSetup: ['test/support/global-postgres.ts'],
           testTimeout: 300_000,
-          hookTimeout: 90_000,
+          hookTimeout: 300_000,
         },
       },
     ],

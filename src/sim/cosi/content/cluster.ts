@@ -34,7 +34,7 @@ export function clusterItems(node: NodeState): readonly Item[] {
   const { cluster } = node.settings;
   const nodes = node.cluster.nodes();
   return [
-    info('cluster', { clusterId: digest(`cluster ${cluster}`), clusterName: cluster }),
+    info('current', { clusterId: digest(`cluster ${cluster}`), clusterName: cluster }),
     identity('local', { nodeId: idOf(node) }),
     ...nodes.map(other => member(other.settings.name, describe(other))),
     ...nodes.map(other => affiliate(idOf(other), { ...describe(other), nodename: other.settings.name })),
