@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { approvalCommands } from './approvals.ts';
 import { auditCommands } from './audit.ts';
+import { auditForkCommand } from './audit-fork.ts';
+import { auditProofCommands } from './audit-proof.ts';
 import { type CliContext, version } from './context.ts';
 import { demoCommand } from './demo/demo.ts';
 import { migrateCommand } from './migrate.ts';
@@ -12,6 +14,7 @@ import { serveCommand } from './serve.ts';
 import { sessionCommands } from './sessions.ts';
 import { setupCommands } from './setup.ts';
 import { simCommand } from './sim.ts';
+import { witnessCommand } from './witness.ts';
 
 /** Every subcommand, in the order of the help screen. One line to add one. */
 const commands: readonly ((parent: Command, context: CliContext) => void)[] = [
@@ -21,6 +24,9 @@ const commands: readonly ((parent: Command, context: CliContext) => void)[] = [
   migrateCommand,
   policyCommands,
   auditCommands,
+  auditProofCommands,
+  auditForkCommand,
+  witnessCommand,
   approvalCommands,
   notifyCommands,
   requestCommands,

@@ -28,6 +28,7 @@ export const auditKinds = [
   'audit.read',
   'audit.exported',
   'audit.sink',
+  'audit.fork',
   'overload.summary',
   'boot.open',
   'boot.close',
