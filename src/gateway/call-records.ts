@@ -2,6 +2,7 @@ import type { ActedFrom } from '../approvals/records.ts';
 import type { AuditRecord } from '../core/audit-record.ts';
 import type { DenyReason } from '../core/decision.ts';
 import type { GrpcStatus } from '../core/grpc.ts';
+import { maskSecrets } from '../core/mask-secrets.ts';
 import type { AuditValue } from '../core/method.ts';
 import { printable } from '../core/printable.ts';
 import type { RelayResult } from '../core/relay-result.ts';
@@ -108,7 +109,8 @@ export function outcomeRecord(
 function messageOf(call: RunningCall, { status, endCause }: RelayResult): string | undefined {
   const { message } = status;
   if (message === '') return undefined;
-  if (endCause !== 'server' || !hasHiddenFields(call)) return printable(message, maxText);
+  if (endCause !== 'server') return printable(message, maxText);
+  if (!hasHiddenFields(call)) return printable(maskSecrets(message.slice(0, 4 * maxText)), maxText);
   return `(${Buffer.byteLength(message)} bytes, not kept: they may repeat hidden fields of the request)`;
 }
 

@@ -9,6 +9,7 @@ import type { Sample } from './measure.ts';
 import { type BenchOptions, readOptions, usage } from './options.ts';
 import { benchDecide, type PolicyBenchRow } from './policy-bench.ts';
 import { appendTable, concurrencyTable, goalTable, policyTable } from './report.ts';
+import { benchSearch } from './search/bench.ts';
 import { type SubjectName, subjectTitles } from './subject-names.ts';
 import { profilePath } from './subjects.ts';
 
@@ -18,9 +19,13 @@ const folder = new URL('.talosgate/bench/', root);
 /** Numbers of rules between which the cost of a decision is compared. */
 const fewAndMany = [10, 10_000];
 
-const options = readOptions(process.argv.slice(2), process.env);
-if (options === undefined) print(usage);
-else await run(options);
+const [first, ...rest] = process.argv.slice(2);
+if (first === 'search') await benchSearch(rest, folder.pathname, print);
+else {
+  const options = readOptions(process.argv.slice(2), process.env);
+  if (options === undefined) print(usage);
+  else await run(options);
+}
 
 async function run(options: BenchOptions): Promise<void> {
   const verdicts: Verdict[] = [];
