@@ -26,6 +26,7 @@ import type { AuditValue } from './core/method.ts';
 import { assertDatabaseFit } from './db/database-fit.ts';
 import { createPool } from './db/pool.ts';
 import { startExports } from './export/exports.ts';
+import { createRetentionDesk } from './export/retention.ts';
 import { startDiscovery } from './fleet/discovery.ts';
 import { createFleet, type FleetChange } from './fleet/fleet.ts';
 import { createRunningCalls } from './gateway/calls.ts';
@@ -305,6 +306,7 @@ async function assemble(
   });
   closers.push(() => exports.close());
 
+  const retention = createRetentionDesk(writer);
   const http = await createHttpServer(
     config.listen.http,
     {
@@ -336,6 +338,8 @@ async function assemble(
       auditScan: scan,
       sinks: exports,
       digestsOf: (field, value) => digestKeys.everyDigest(field, value),
+      retention,
+      recordClaimed: (records, claim) => audit.appendClaim(records, claim),
       approvals,
       sessions: createSessionDesk({
         reader: createSessionReader(reader),

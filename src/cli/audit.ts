@@ -4,6 +4,7 @@ import { type Entry, entryColumns, entryRow } from './audit-entry.ts';
 import { exportCommand } from './audit-export.ts';
 import { addFilters, addToQuery, type FilterOptions, formatOption, queryOf } from './audit-filters.ts';
 import { lookupCommand } from './audit-lookup.ts';
+import { retentionCommands } from './audit-retention.ts';
 import { showCommand } from './audit-show.ts';
 import { sinkCommands } from './audit-sinks.ts';
 import { statsCommand } from './audit-stats.ts';
@@ -40,4 +41,5 @@ export function auditCommands(parent: Command, context: CliContext): void {
   configHistoryCommand(audit, context);
   exportCommand(audit, context);
   sinkCommands(audit, context);
+  retentionCommands(audit, context);
 }

@@ -17,6 +17,8 @@ export interface Logins {
   readonly reader: Login;
   /** Left out where the log is not sealed. */
   readonly sealer?: Login;
+  /** Left out where nothing is ever pruned. Not for the gateway. */
+  readonly retention?: Login;
 }
 
 /**
@@ -31,6 +33,7 @@ export async function ensureLogins(adminUrl: string, logins: Logins): Promise<vo
     await ensureLogin(session, logins.writer, 'talosgate_writer');
     await ensureLogin(session, logins.reader, 'talosgate_reader');
     if (logins.sealer !== undefined) await ensureLogin(session, logins.sealer, 'talosgate_sealer');
+    if (logins.retention !== undefined) await ensureLogin(session, logins.retention, 'talosgate_retention');
     await restrictDatabase(session);
   } finally {
     await session.close();
@@ -50,7 +53,7 @@ export async function restrictDatabase(on: Queryable): Promise<void> {
       PERFORM pg_advisory_xact_lock(hashtext('talosgate.migration'));
       EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database());
       FOR role IN SELECT rolname FROM pg_roles
-        WHERE rolname IN ('talosgate_writer', 'talosgate_reader', 'talosgate_sealer') LOOP
+        WHERE rolname IN ('talosgate_writer', 'talosgate_reader', 'talosgate_sealer', 'talosgate_retention') LOOP
         EXECUTE format('GRANT CONNECT ON DATABASE %I TO %I', current_database(), role);
       END LOOP;
     END

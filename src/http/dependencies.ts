@@ -11,6 +11,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Decide, PolicyQuestion } from '../core/decision.ts';
 import type { SinkDesk } from '../core/export-sink.ts';
 import type { Method, RequestFacts, Risk } from '../core/method.ts';
+import type { RetentionDesk } from '../core/retention.ts';
 import type { Target } from '../core/target.ts';
 import type { SessionDesk } from '../sessions/desk.ts';
 
@@ -80,6 +81,12 @@ export interface HttpDependencies {
   readonly sinks: SinkDesk;
   /** Keyed digests that a value of a field has in the log, under every key known. */
   readonly digestsOf: (field: string, value: Uint8Array) => readonly string[];
+  readonly retention: RetentionDesk;
+  /** Resolves when the records are durable and the approval is used, both or neither. The first record carries the call id. */
+  readonly recordClaimed: (
+    records: readonly AuditRecord[],
+    claim: { readonly approvalId: string; readonly binding: string; readonly requester: string },
+  ) => Promise<void>;
   readonly approvals: ApprovalDesk;
   readonly sessions: SessionDesk;
   readonly readiness: () => readonly ReadinessCheck[];

@@ -12,6 +12,7 @@ import { approvalPage } from './routes/approval-page.ts';
 import { approvalRoutes } from './routes/approvals.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { auditExportRoutes } from './routes/audit-export.ts';
+import { auditRetentionRoutes } from './routes/audit-retention.ts';
 import { auditReviewRoutes } from './routes/audit-review.ts';
 import { auditSinkRoutes } from './routes/audit-sinks.ts';
 import { auditTailRoutes } from './routes/audit-tail.ts';
@@ -111,6 +112,7 @@ export async function createHttpServer(
   auditTailRoutes(server, dependencies);
   auditSinkRoutes(server, dependencies);
   auditReviewRoutes(server, dependencies);
+  auditRetentionRoutes(server, dependencies);
   approvalRoutes(server, dependencies);
   decisionRoutes(server, dependencies);
   requestRoutes(server, dependencies);

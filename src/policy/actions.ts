@@ -24,6 +24,8 @@ export const gatewayActions = new Map<string, ActionFacts>([
   ['audit.export', { risk: 'read', area: 'audit' }],
   ['audit.sinks', { risk: 'write', area: 'audit' }],
   ['sessions.read', { risk: 'read', area: 'sessions' }],
+  ['audit.hold', { risk: 'write', area: 'audit' }],
+  ['audit.prune', { risk: 'destructive', area: 'audit' }],
   ['sessions.replay', { risk: 'read', area: 'sessions' }],
   ['sessions.watch', { risk: 'read', area: 'sessions' }],
   ['sessions.kill', { risk: 'write', area: 'sessions' }],

@@ -15,6 +15,8 @@ export interface TestDatabase {
   readonly readerUrl: string;
   /** Rights of talosgate_sealer. */
   readonly sealerUrl: string;
+  /** Rights of talosgate_retention. */
+  readonly retentionUrl: string;
   /** Cuts every connection to the database and drops it. */
   drop(): Promise<void>;
 }
@@ -34,6 +36,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     writerUrl: urlFor(server, name, server.logins.writer),
     readerUrl: urlFor(server, name, server.logins.reader),
     sealerUrl: urlFor(server, name, server.logins.sealer),
+    retentionUrl: urlFor(server, name, server.logins.retention),
     drop: () => onServer(server, on => on.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)),
   };
 }

@@ -75,6 +75,7 @@ async function prepare(adminUrl: string, stopServer: () => Promise<void>): Promi
     writer: { user: `talosgate_test_writer_${run}`, password: randomBytes(12).toString('hex') },
     reader: { user: `talosgate_test_reader_${run}`, password: randomBytes(12).toString('hex') },
     sealer: { user: `talosgate_test_sealer_${run}`, password: randomBytes(12).toString('hex') },
+    retention: { user: `talosgate_test_retention_${run}`, password: randomBytes(12).toString('hex') },
   };
   await execute(adminUrl, `CREATE DATABASE ${template}`);
   const templateUrl = withDatabase(adminUrl, template);
@@ -84,7 +85,10 @@ async function prepare(adminUrl: string, stopServer: () => Promise<void>): Promi
     server: { adminUrl, template, logins },
     stop: async () => {
       await execute(adminUrl, `DROP DATABASE ${template} WITH (FORCE)`);
-      await execute(adminUrl, `DROP ROLE ${logins.writer.user}, ${logins.reader.user}, ${logins.sealer.user}`);
+      await execute(
+        adminUrl,
+        `DROP ROLE ${logins.writer.user}, ${logins.reader.user}, ${logins.sealer.user}, ${logins.retention.user}`,
+      );
       await stopServer();
     },
   };

@@ -63,8 +63,12 @@ const auditFunctions = {
     'audit_boots_to_reap',
     'audit_config_last',
     'audit_config_seen',
+    'audit_hold_add',
+    'audit_hold_remove',
+    'audit_holds',
     'audit_open_calls',
     'audit_partitions_extend',
+    'audit_prune_plan',
     'audit_search_step',
     'export_fail',
     'export_forget',
@@ -85,6 +89,7 @@ const auditFunctions = {
   ],
   talosgate_reader: ['audit_digests', 'schema_version'],
   talosgate_sealer: ['audit_cosign', 'audit_seal'],
+  talosgate_retention: ['audit_prune_approved'],
 } as const;
 const sealViews = [
   'audit_checkpoints',
