@@ -8,13 +8,16 @@ import { endOrphans } from './approvals/orphans.ts';
 import { createReviewDesk } from './approvals/reviews.ts';
 import { createApprovalStore } from './approvals/store.ts';
 import { createDigestKeys } from './audit/digest-keys.ts';
+import { startHeartbeat } from './audit/heartbeat.ts';
 import { openAuditLog } from './audit/log.ts';
+import { createLogins } from './audit/logins.ts';
 import { createConfigHistory } from './audit/machine-config/history.ts';
 import { createAuditReader } from './audit/query.ts';
 import { startReaper } from './audit/reaper.ts';
 import { createRefusals } from './audit/refusals.ts';
 import { createAuditScan } from './audit/scan.ts';
 import { startSearchUpkeep } from './audit/search-upkeep.ts';
+import { createSteadyRecorder } from './audit/steady.ts';
 import { createCatalog } from './catalog/catalog.ts';
 import { inspectRequest } from './catalog/inspect-request.ts';
 import { requestFromJson } from './catalog/json-request.ts';
@@ -29,10 +32,12 @@ import { startExports } from './export/exports.ts';
 import { createRetentionDesk } from './export/retention.ts';
 import { startDiscovery } from './fleet/discovery.ts';
 import { createFleet, type FleetChange } from './fleet/fleet.ts';
+import { actedFrom } from './gateway/call-records.ts';
 import { createRunningCalls } from './gateway/calls.ts';
 import { createGrantEnds } from './gateway/grant-ends.ts';
 import { handleCall } from './gateway/handle-call.ts';
 import { startListener } from './gateway/listener.ts';
+import { startProgress } from './gateway/progress.ts';
 import type { CallStages } from './gateway/stages.ts';
 import { createMetrics } from './http/metrics.ts';
 import { createHttpServer } from './http/server.ts';
@@ -115,6 +120,8 @@ async function assemble(
   // Before the first record of this process, and closed after its last one.
   const sealing = await openSealing(config, clock, log);
   if (sealing !== undefined) closers.push(() => sealing.close());
+  const { digest_key, digest_key_id, former_digest_keys } = config.audit;
+  const digestKeys = createDigestKeys({ id: digest_key_id, key: digest_key }, former_digest_keys);
   const report = (error: unknown, callId: string): void =>
     log.error({ err: error, callId }, 'call failed inside the gateway');
   const grantEnds = createGrantEnds({ end: (...args) => approvals.end(...args), report });
@@ -124,6 +131,11 @@ async function assemble(
     replica: hostname(),
     clock,
     report: (problem, cause) => log.error({ err: cause }, problem),
+    inForce: {
+      version,
+      configDigest: digestKeys.digest('config', Buffer.from(JSON.stringify(config))).digest,
+      digestKeys: [digest_key_id, ...former_digest_keys.map(({ id }) => id)],
+    },
     onDurable: batch => sealing?.onDurable(batch),
     onUnforwarded: ({ approvalId, callId }) => {
       if (approvalId !== undefined) grantEnds.add(approvalId, 'not-forwarded', { callId });
@@ -135,6 +147,9 @@ async function assemble(
     refusals.close();
     return Promise.resolve();
   });
+  const logins = createLogins({ audit, clock });
+  const steady = createSteadyRecorder(audit, (problem, cause) => log.error({ err: cause }, problem));
+  closers.push(() => steady.close(settleMs));
   const record = async (entry: Parameters<typeof audit.append>[0][number]): Promise<void> => {
     await audit.append([entry]);
   };
@@ -157,7 +172,7 @@ async function assemble(
         { revision: load.revision, ...details },
         load.ok ? 'policy activated' : 'policy refused',
       );
-      void audit.enqueue({
+      steady.record({
         kind: load.ok ? 'policy.activated' : 'policy.refused',
         policyRevision: load.revision,
         details,
@@ -165,6 +180,11 @@ async function assemble(
     },
   });
   closers.push(() => policy.close());
+  const heartbeat = startHeartbeat({ audit, details: () => ({ policyRevision: policy.revision() }) });
+  closers.push(() => {
+    heartbeat.close();
+    return Promise.resolve();
+  });
 
   const identity = await createIdentity(config.identity, clock, {
     onProblem: message => log.warn({ message }, 'identity'),
@@ -248,14 +268,18 @@ async function assemble(
   });
   closers.push(() => discovery.close());
 
-  const calls = createRunningCalls(clock, identity);
+  const calls = createRunningCalls(clock, identity, ({ call, error, callIds }) => {
+    const details = { why: error.message, calls: String(callIds.length), ended: callIds.slice(0, 100) };
+    const who = { ...actedFrom(call), callId: undefined, principal: call.principal?.id };
+    steady.record({ kind: 'auth.withdrawn', ...who, details });
+  });
+  const progress = startProgress({ calls, audit, clock });
   closers.push(() => {
+    progress.close();
     calls.close();
     return Promise.resolve();
   });
 
-  const { digest_key, digest_key_id, former_digest_keys } = config.audit;
-  const digestKeys = createDigestKeys({ id: digest_key_id, key: digest_key }, former_digest_keys);
   const stages: CallStages = {
     clock,
     calls,
@@ -278,6 +302,7 @@ async function assemble(
     },
     audit,
     refusals,
+    logins,
     channels,
     versions,
     sessions,
@@ -334,6 +359,7 @@ async function assemble(
       },
       record,
       recordStranger: denial => refusals.stranger(denial),
+      onCaller: arrival => logins.seen(arrival),
       auditReader: createAuditReader(reader),
       auditScan: scan,
       sinks: exports,

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../core/clock.ts';
 import { type ConnectionSettings, openSession, type Session } from '../db/connection.ts';
 import { DatabaseError } from '../db/database-error.ts';
 
@@ -6,10 +7,14 @@ const openBoot = { name: 'audit.boot.open', text: 'SELECT talosgate.audit_boot_o
 const beat = { name: 'audit.boot.beat', text: 'SELECT lost, ahead FROM talosgate.audit_boot_beat($1)' };
 const extend = { name: 'audit.extend', text: 'SELECT talosgate.audit_partitions_extend() AS ahead' };
 
+/** Longest wait for the answer to a sign of life, ms. */
+const answerMs = 3_000;
+
 export interface BootSettings {
   readonly connection: ConnectionSettings;
   /** Name of this replica, for people. */
   readonly replica: string;
+  readonly clock: Clock;
   readonly beatMs: number;
   /** Pause between tries to connect again. */
   readonly retryMs: number;
@@ -28,10 +33,16 @@ export class BootPresence {
   #beginning = false;
   #session: Session | undefined;
   #beating: Promise<void> | undefined;
+  #silentSince: number | undefined;
 
   constructor(id: string, settings: BootSettings) {
     this.#id = id;
     this.#settings = settings;
+  }
+
+  /** How long the database has not answered a sign of life, in milliseconds; 0 while it does. */
+  get awayMs(): number {
+    return this.#silentSince === undefined ? 0 : (this.#settings.clock.monotonic() - this.#silentSince) / 1000;
   }
 
   get id(): string {
@@ -80,7 +91,18 @@ export class BootPresence {
       const pause = session === undefined ? this.#settings.retryMs : this.#settings.beatMs;
       const wake = session === undefined ? signal : AbortSignal.any([signal, session.lost]);
       await sleep(pause, undefined, { signal: wake }).catch(() => undefined);
-      if (this.#mayBeat()) await this.#beatOnce().catch(() => undefined);
+      if (!this.#mayBeat()) continue;
+      const asked = this.#settings.clock.monotonic();
+      await this.#beatOnce().then(
+        () => {
+          this.#silentSince = undefined;
+        },
+        (thrown: unknown) => {
+          // A refusal is an answer: the lock may be held by a connection of ours that the server has not given up yet.
+          const answered = thrown instanceof DatabaseError && thrown.failure === 'refused';
+          this.#silentSince = answered ? undefined : (this.#silentSince ?? asked);
+        },
+      );
     }
   }
 
@@ -98,10 +120,12 @@ export class BootPresence {
       return;
     }
     const session = this.#session;
-    const [row] = await session.query<{ lost: boolean; ahead: number }>(beat, [id]).catch(async (thrown: unknown) => {
-      await session.close();
-      throw thrown;
-    });
+    const [row] = await session
+      .query<{ lost: boolean; ahead: number }>(beat, [id], { timeoutMs: answerMs })
+      .catch(async (thrown: unknown) => {
+        await session.close();
+        throw thrown;
+      });
     if (row?.lost === true && this.#id === id) this.#settings.onLost();
     if (row !== undefined && row.ahead < 2) await session.query(extend);
   }

@@ -1,3 +1,5 @@
+import { type Clock, systemClock } from '../core/clock.ts';
+
 /** How often a failing database is asked again. */
 export interface BreakerSettings {
   /** Failures in a row after which new work is refused at once. */
@@ -14,10 +16,18 @@ export const defaultBreaker: BreakerSettings = { failures: 3, retryMs: 100, prob
 export class Breaker {
   readonly #settings: BreakerSettings;
   #failures = 0;
+  readonly #clock: Clock;
   #reason: string | undefined;
+  #since = 0;
 
-  constructor(settings: BreakerSettings) {
+  constructor(settings: BreakerSettings, clock: Clock = systemClock) {
     this.#settings = settings;
+    this.#clock = clock;
+  }
+
+  /** How long it has been failing, in milliseconds; 0 after a success. */
+  get failingMs(): number {
+    return this.#failures === 0 ? 0 : (this.#clock.monotonic() - this.#since) / 1000;
   }
 
   get open(): boolean {
@@ -36,6 +46,7 @@ export class Breaker {
 
   /** Counts one more failure. True when this is the one that opens the breaker. */
   failed(reason: string): boolean {
+    if (this.#failures === 0) this.#since = this.#clock.monotonic();
     this.#failures += 1;
     this.#reason = reason;
     return this.#failures === this.#settings.failures;

@@ -36,6 +36,8 @@ export interface AuditHealth {
   readonly dropped?: number | undefined;
   /** Outcomes for which room is kept: those of intents that wait, are under way, or are open. */
   readonly reserved?: number | undefined;
+  /** How long the database has not answered, in milliseconds; 0 while it does. */
+  readonly awayMs?: number | undefined;
 }
 
 /** The writing end of the audit log. One per process. */
@@ -78,6 +80,8 @@ export interface AuditLogSettings {
   /** Told of each batch that is durable now, in order and before whoever waits for one of its records. */
   readonly onDurable?: ((batch: DurableBatch) => void) | undefined;
   readonly breaker?: Partial<BreakerSettings> | undefined;
+  /** What is in force in this process, for `boot.open`. Never a secret. */
+  readonly inForce?: AuditRecord['details'] | undefined;
   /** Longest wait for the answer to one batch. Default 2,000 ms. */
   readonly appendMs?: number | undefined;
   /** Longest wait of one caller. Default 3,000 ms. */
@@ -101,16 +105,24 @@ const keepAlive = '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp
 
 /** Opens the log: announces the boot and writes `boot.open`. Rejects with `audit-unavailable` when that is impossible. */
 export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog> {
-  const { clock = systemClock, report = () => undefined, budgetMs = 3_000, drainMs = 30_000, replica } = settings;
+  const {
+    clock = systemClock,
+    report = () => undefined,
+    budgetMs = 3_000,
+    drainMs = 30_000,
+    replica,
+    inForce,
+  } = settings;
   const intake = new Intake({ ...defaultLimits, ...settings.limits });
   const breakerSettings = { ...defaultBreaker, ...settings.breaker };
-  const breaker = new Breaker(breakerSettings);
+  const breaker = new Breaker(breakerSettings, clock);
   const drops = new DropReport(clock, report);
   let phase: 'open' | 'closing' | 'closed' = 'open';
 
   const presence = new BootPresence(uuidv7(clock), {
     connection: { ...settings.connection, applicationName: 'talosgate audit boot', options: keepAlive },
     replica,
+    clock,
     beatMs: settings.beatMs ?? 5_000,
     retryMs: breakerSettings.probeMs,
     onLost: () => committer.endBoot('declared lost by another replica'),
@@ -126,7 +138,7 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
       report(`audit boot ${former} is over (${why}), continuing as ${presence.id}`, undefined);
       for (const group of intake.groups()) for (const entry of group.entries) recode(entry, presence.id);
       intake.putBack([
-        createGroup([{ kind: 'boot.open', details: { replica, former, why } }], 'outcome', () => undefined),
+        createGroup([{ kind: 'boot.open', details: { ...inForce, replica, former, why } }], 'outcome', () => undefined),
       ]);
     },
     onDurable: batch => {
@@ -203,7 +215,7 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
 
   try {
     await presence.begin();
-    await within(...submit([{ kind: 'boot.open', details: { replica } }], 'awaited'), budgetMs, undefined);
+    await within(...submit([{ kind: 'boot.open', details: { ...inForce, replica } }], 'awaited'), budgetMs, undefined);
   } catch (error) {
     await presence.close();
     await committer.close();
@@ -227,6 +239,7 @@ export async function openAuditLog(settings: AuditLogSettings): Promise<AuditLog
       lastError: breaker.reason,
       dropped: drops.total,
       reserved: intake.reserved,
+      awayMs: Math.max(breaker.failingMs, presence.awayMs),
     }),
     close: async () => {
       if (phase !== 'open') return;

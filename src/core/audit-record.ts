@@ -5,6 +5,7 @@ import type { Proof } from './principal.ts';
 export const auditKinds = [
   'call.deny',
   'call.intent',
+  'call.progress',
   'call.outcome',
   'call.unknown',
   'approval.requested',
@@ -33,7 +34,10 @@ export const auditKinds = [
   'audit.hold-removed',
   'audit.prune',
   'overload.summary',
+  'auth.login',
+  'auth.withdrawn',
   'boot.open',
+  'boot.beat',
   'boot.close',
   'boot.lost',
 ] as const;

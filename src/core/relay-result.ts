@@ -4,6 +4,9 @@ import type { GrpcStatus } from './grpc.ts';
 /** Trailers of the gateway's own, beside those of the node. */
 export type ExtraTrailers = Readonly<Record<string, string>>;
 
+/** What has passed so far. Bytes count gRPC frames with their five-byte prefix. */
+export type RelayCounts = Pick<RelayResult, 'requestBytes' | 'requestMessages' | 'responseBytes' | 'responseMessages'>;
+
 /** How the forwarding of one call to one node went. Bytes count gRPC frames with their five-byte prefix. */
 export interface RelayResult {
   /** Status that the caller was, or would have been, given. */

@@ -1,5 +1,6 @@
 import { inspectRequest } from '../catalog/inspect-request.ts';
 import { GateError } from '../core/gate-error.ts';
+import { actedFrom } from './call-records.ts';
 import type { RunningCall } from './calls.ts';
 import type { Admitted, CallStages, Step } from './stages.ts';
 
@@ -19,6 +20,7 @@ export async function admit(call: RunningCall, stages: CallStages): Promise<Step
     return stop('unauthenticated', error, { failure: proof.reason, ...claimed });
   }
   call.principal = proof.principal;
+  stages.logins.seen({ ...actedFrom(call), principal: proof.principal.id });
   // Asked after identity, so that the record names the caller and strangers learn nothing about methods.
   if (method === undefined) {
     return stop(

@@ -6,6 +6,7 @@ import { uuidv7 } from '../core/clock.ts';
 import { GateError } from '../core/gate-error.ts';
 import type { Method, RequestFacts } from '../core/method.ts';
 import type { Principal } from '../core/principal.ts';
+import type { RelayCounts } from '../core/relay-result.ts';
 import type { Leg } from './leg.ts';
 import type { IncomingCall } from './listener.ts';
 
@@ -30,6 +31,8 @@ export interface RunningCall {
   changes: ConfigChanges | undefined;
   /** Legs whose intent is durable and whose outcome is not written yet, by index. */
   readonly openLegs: Map<number, Leg>;
+  /** One for each leg that is being passed on. */
+  readonly flows: Flow[];
   /** Legs that count against what their caller may have open. */
   heldLegs: number;
   /** True from the moment an intent was handed to the log; it may land even when the wait for it failed. */
@@ -44,8 +47,27 @@ export interface RunningCall {
   readonly kill: AbortController;
 }
 
+/** A leg under way, and how much of it was told in records of progress. */
+export interface Flow {
+  readonly leg: Leg;
+  readonly counts: () => RelayCounts;
+  /** Clock.monotonic() of the last record, 0 before the first one. */
+  toldAt: number;
+}
+
+/** A caller whose credential ran out or was withdrawn while calls of theirs ran. */
+export interface Withdrawal {
+  /** One of the calls. */
+  readonly call: RunningCall;
+  readonly error: GateError;
+  /** Ids of all calls that were ended for it. */
+  readonly callIds: readonly string[];
+}
+
 export interface RunningCalls {
   readonly size: number;
+  /** Every call under way. */
+  each(): Iterable<RunningCall>;
   begin(incoming: IncomingCall): RunningCall;
   end(call: RunningCall): void;
   /**
@@ -73,6 +95,7 @@ export const maxLegsPerCaller = 2048;
 export function createRunningCalls(
   clock: Clock,
   identity: Pick<Identity, 'authenticate'>,
+  onWithdrawn: (withdrawal: Withdrawal) => void = () => undefined,
   sweepMs = 1000,
 ): RunningCalls {
   const calls = new Set<RunningCall>();
@@ -82,15 +105,20 @@ export function createRunningCalls(
   const timer = setInterval(() => {
     if (sweeping) return;
     sweeping = true;
-    void Promise.all([...calls].map(call => proveAgain(call, identity, clock.now()))).finally(() => {
-      sweeping = false;
-    });
+    void Promise.all([...calls].map(call => proveAgain(call, identity, clock.now())))
+      .then(ended => {
+        for (const withdrawal of byCaller(ended)) onWithdrawn(withdrawal);
+      })
+      .finally(() => {
+        sweeping = false;
+      });
   }, sweepMs);
   timer.unref();
   return {
     get size() {
       return calls.size;
     },
+    each: () => calls,
     begin: incoming => {
       const call = newCall(incoming, clock);
       calls.add(call);
@@ -156,6 +184,7 @@ function newCall(incoming: IncomingCall, clock: Clock): RunningCall {
     requestDigest: undefined,
     changes: undefined,
     openLegs: new Map(),
+    flows: [],
     heldLegs: 0,
     intentAsked: false,
     intentUs: undefined,
@@ -170,21 +199,46 @@ function newCall(incoming: IncomingCall, clock: Clock): RunningCall {
   return call;
 }
 
-async function proveAgain(call: RunningCall, identity: Pick<Identity, 'authenticate'>, now: number): Promise<void> {
+/** Ends the call when its caller's proof does not hold any more, and says so. */
+async function proveAgain(
+  call: RunningCall,
+  identity: Pick<Identity, 'authenticate'>,
+  now: number,
+): Promise<Withdrawal | undefined> {
   const { head, peer } = call.incoming;
-  if (call.principal === undefined || !head.ok) return;
+  if (call.principal === undefined || !head.ok || call.kill.signal.aborted) return undefined;
   if (call.principal.validUntil <= now) {
-    endCall(call, new GateError('unauthenticated', 'your credential has expired; renew it and run the same again'));
-    return;
+    return withdraw(
+      call,
+      new GateError('unauthenticated', 'your credential has expired; renew it and run the same again'),
+    );
   }
   const proof = await identity.authenticate({ peer, authorization: head.authorization });
-  if (proof.ok) return;
+  if (proof.ok) return undefined;
   // Keys that cannot be fetched just now say nothing against a caller who was proven before.
-  if (proof.reason === 'provider-unavailable') return;
-  endCall(call, new GateError('unauthenticated', proof.message));
+  if (proof.reason === 'provider-unavailable') return undefined;
+  return withdraw(call, new GateError('unauthenticated', proof.message));
 }
 
-function endCall(call: RunningCall, error: GateError): void {
+function withdraw(call: RunningCall, error: GateError): Withdrawal {
+  endCall(call, error);
+  return { call, error, callIds: [call.id] };
+}
+
+/** One for each caller and reason, however many calls they had. */
+function byCaller(ended: readonly (Withdrawal | undefined)[]): Iterable<Withdrawal> {
+  const found = new Map<string, Withdrawal>();
+  for (const one of ended) {
+    if (one === undefined) continue;
+    const key = `${one.call.principal?.kind} ${one.call.principal?.id} ${one.error.message}`;
+    const callIds = [...(found.get(key)?.callIds ?? []), ...one.callIds];
+    found.set(key, { ...one, callIds });
+  }
+  return found.values();
+}
+
+/** Ends a call from the gateway's side; its caller is told the error. */
+export function endCall(call: RunningCall, error: GateError): void {
   call.kill.abort(error);
   call.gone.abort(error);
 }

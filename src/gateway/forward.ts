@@ -75,6 +75,7 @@ async function forwardOne(
     deadline: call.deadline,
     clock: stages.clock,
     signal: call.kill.signal,
+    onCounts: counts => call.flows.push({ leg, counts, toldAt: 0 }),
     beforeTrailers: held
       ? outcome => {
           session?.over(outcome);
@@ -122,6 +123,10 @@ async function forwardMany(
     deadline: call.deadline,
     clock: stages.clock,
     signal: call.kill.signal,
+    onLegCounts: (index, counts) => {
+      const leg = granted.legs[index];
+      if (leg !== undefined) call.flows.push({ leg, counts, toldAt: 0 });
+    },
     onLegEnd: (index, outcome) => {
       const leg = granted.legs[index];
       if (leg !== undefined) written.push(write(leg, outcome));

@@ -2,6 +2,7 @@ import type { EmergencyDesk } from '../approvals/emergency.ts';
 import type { ApprovalTexts } from '../approvals/lines.ts';
 import type { ApprovalStore } from '../approvals/store.ts';
 import type { AuditLog } from '../audit/log.ts';
+import type { Logins } from '../audit/logins.ts';
 import type { ConfigHistory } from '../audit/machine-config/history.ts';
 import type { Refusals } from '../audit/refusals.ts';
 import type { Catalog } from '../catalog/catalog.ts';
@@ -38,6 +39,8 @@ export interface CallStages {
   readonly audit: AuditLog;
   /** Takes the refusals that anybody can cause; shared with the other door. */
   readonly refusals: Refusals;
+  /** Takes who has come; shared with the other door. */
+  readonly logins: Logins;
   readonly channels: Channels;
   readonly versions: NodeVersions;
   /** Records shells. */

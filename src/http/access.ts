@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Arrival } from '../audit/logins.ts';
 import type { AuditRecord } from '../core/audit-record.ts';
 import type { Identity } from '../core/authentication.ts';
 import type { Decide, Decision, PolicyQuestion } from '../core/decision.ts';
@@ -52,6 +53,8 @@ export interface AccessDependencies {
   readonly record: (record: AuditRecord) => Promise<void>;
   /** The same for callers who proved nothing; may count the refusal instead. */
   readonly recordStranger: (record: AuditRecord) => Promise<void>;
+  /** Told of everybody who has proved who they are. */
+  readonly onCaller?: ((arrival: Arrival) => void) | undefined;
 }
 
 /**
@@ -93,7 +96,11 @@ async function authenticate(request: FastifyRequest, dependencies: AccessDepende
   }
   const peer = peerOf(request.raw);
   const result = await dependencies.identity.authenticate({ peer, authorization: request.headers.authorization });
-  if (result.ok) return result.principal;
+  if (result.ok) {
+    const { id, kind, groups, proofs } = result.principal;
+    dependencies.onCaller?.({ ...whereFrom(request), principal: id, principalKind: kind, groups, proofs });
+    return result.principal;
+  }
   await dependencies.recordStranger({
     ...strangerDenial(request),
     details: {

@@ -1,6 +1,7 @@
 import type { EmergencyDesk } from '../approvals/emergency.ts';
 import type { ReviewDesk } from '../approvals/reviews.ts';
 import type { NewApproval } from '../approvals/store.ts';
+import type { Arrival } from '../audit/logins.ts';
 import type { Approval } from '../core/approval.ts';
 import type { TermsFor } from '../core/approval-terms.ts';
 import type { AuditReader } from '../core/audit-entry.ts';
@@ -74,6 +75,8 @@ export interface HttpDependencies {
   readonly record: (record: AuditRecord) => Promise<void>;
   /** The same for the refusal of a caller who proved nothing; resolves at once when it was counted instead. */
   readonly recordStranger: (record: AuditRecord) => Promise<void>;
+  /** Told of everybody who has proved who they are. */
+  readonly onCaller?: ((arrival: Arrival) => void) | undefined;
   /** Undefined when no reader login is configured. */
   readonly auditReader: AuditReader | undefined;
   /** The same log, for exports. */

@@ -93,6 +93,7 @@ export async function createHttpServer(
     decide: dependencies.decide,
     record: dependencies.record,
     recordStranger: dependencies.recordStranger,
+    onCaller: dependencies.onCaller,
   });
   await server.register(swagger, {
     openapi: {

@@ -19,7 +19,8 @@ const longestTimerMs = 2 ** 31 - 1;
 export function watchDeadline(limits: CallLimits, onOver: (error: GateError, cause: EndCause) => void): () => void {
   const { deadline, clock, signal } = limits;
   if (signal?.aborted === true) {
-    onOver(GateError.from(signal.reason), 'gateway');
+    const error = GateError.from(signal.reason);
+    onOver(error, causeOf(error));
     return nothing;
   }
   const left = deadline === undefined ? undefined : deadline - clock.now();
@@ -35,13 +36,19 @@ export function watchDeadline(limits: CallLimits, onOver: (error: GateError, cau
           onOver(deadlineError(), 'deadline');
         }, left);
   const onAbort = (): void => {
-    onOver(GateError.from(signal?.reason), 'gateway');
+    const error = GateError.from(signal?.reason);
+    onOver(error, causeOf(error));
   };
   signal?.addEventListener('abort', onAbort);
   return () => {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
   };
+}
+
+/** Who is behind an end that comes from the gateway's side. */
+function causeOf(error: GateError): EndCause {
+  return error.code === 'audit-unavailable' ? 'audit' : 'gateway';
 }
 
 function deadlineError(): GateError {

@@ -6,7 +6,7 @@ import { type GrpcStatus, grpcCodes, maxMessageBytes } from '../core/grpc.ts';
 import { encodeFrame, FrameCounter } from '../core/grpc-frame.ts';
 import { statusOf } from '../core/grpc-status.ts';
 import type { CallKind } from '../core/method.ts';
-import type { ExtraTrailers, RelayResult } from '../core/relay-result.ts';
+import type { ExtraTrailers, RelayCounts, RelayResult } from '../core/relay-result.ts';
 import type { RequestBody, RequestBodySink } from '../core/request-body.ts';
 import type { Channel } from './channel.ts';
 import { watchDeadline } from './deadline.ts';
@@ -44,6 +44,8 @@ export interface FanOutOptions {
   readonly deadline?: number | undefined;
   readonly clock: Clock;
   readonly signal?: AbortSignal | undefined;
+  /** Given, once for each leg, what tells how much has passed so far; it may be asked at any time. */
+  readonly onLegCounts?: ((leg: number, counts: () => RelayCounts) => void) | undefined;
   /** Called once for each leg with a channel when it ends, by its position in `legs`. */
   readonly onLegEnd: (leg: number, result: RelayResult) => void;
   /**
@@ -144,6 +146,7 @@ class FanOut implements RequestBodySink, FanOutLegEvents {
     if (part.over) return;
     this.#forwarded = true;
     part.open(channel, leg.headers, leg.again);
+    this.#o.onLegCounts?.(part.index, () => part.result({ code: 0, message: '' }, 'server', this.#request));
     if (this.#o.body.ended) part.endRequest(this.#o.firstFrame);
     else if (!part.write(this.#o.firstFrame)) this.#hold(part);
   }

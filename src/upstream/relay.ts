@@ -5,7 +5,7 @@ import { GateError } from '../core/gate-error.ts';
 import { type GrpcStatus, grpcCodes } from '../core/grpc.ts';
 import { encodeFrame, FrameCounter } from '../core/grpc-frame.ts';
 import { statusOf } from '../core/grpc-status.ts';
-import type { ExtraTrailers, RelayResult } from '../core/relay-result.ts';
+import type { ExtraTrailers, RelayCounts, RelayResult } from '../core/relay-result.ts';
 import type { RequestBody, RequestBodySink } from '../core/request-body.ts';
 import type { Channel } from './channel.ts';
 import { watchDeadline } from './deadline.ts';
@@ -39,6 +39,8 @@ export interface RelayOptions {
   readonly clock: Clock;
   /** Ends the call from the gateway's side; the reason should be a GateError and becomes the status. */
   readonly signal?: AbortSignal | undefined;
+  /** Given, once, what tells how much has passed so far; it may be asked at any time. */
+  readonly onCounts?: ((counts: () => RelayCounts) => void) | undefined;
   /**
    * Called exactly once with the outcome, before the caller learns the status (or when the caller is gone); a promise
    * holds the trailers back and may bring more. Should it reject, the caller is given that error as status.
@@ -89,6 +91,7 @@ class Relay implements RequestBodySink, NodeCallEvents {
       this.#fail(error, cause);
     });
     if (this.#result !== undefined) return;
+    this.#o.onCounts?.(() => this.#counts());
     downstream.on('aborted', () => {
       this.#clientGone();
     });
@@ -270,6 +273,15 @@ class Relay implements RequestBodySink, NodeCallEvents {
     this.#settle({ code: grpcCodes.CANCELLED, message: 'cancelled by the caller' }, 'client', () => undefined);
   }
 
+  #counts(): RelayCounts {
+    return {
+      requestBytes: this.#request.bytes,
+      requestMessages: this.#request.messages,
+      responseBytes: this.#response.bytes,
+      responseMessages: this.#response.messages,
+    };
+  }
+
   #settle(
     status: GrpcStatus,
     cause: EndCause,
@@ -280,10 +292,7 @@ class Relay implements RequestBodySink, NodeCallEvents {
     const result: RelayResult = {
       status,
       endCause: forwarded ? cause : 'not-forwarded',
-      requestBytes: this.#request.bytes,
-      requestMessages: this.#request.messages,
-      responseBytes: this.#response.bytes,
-      responseMessages: this.#response.messages,
+      ...this.#counts(),
       forwarded,
     };
     this.#result = result;

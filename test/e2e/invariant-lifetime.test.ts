@@ -79,6 +79,8 @@ describe('a running call', () => {
     for (const record of records.filter(({ kind }) => kind === 'call.outcome')) {
       expect(record).toMatchObject({ endCause: 'gateway', grpcCode: 16, principal: 'alice@example.com' });
     }
+    const withdrawn = (await watch.records()).find(({ kind }) => kind === 'auth.withdrawn');
+    expect(withdrawn).toMatchObject({ principal: 'alice@example.com', details: { calls: '3' } });
     expectStatus(await version(stack.as('alice')), 'UNAUTHENTICATED', /certificate is revoked/);
   });
 

@@ -22,6 +22,9 @@ export interface AuditWatch {
 
 const beside: readonly string[] = [
   'boot.open',
+  'boot.beat',
+  'auth.login',
+  'auth.withdrawn',
   'boot.close',
   'boot.lost',
   'policy.activated',

@@ -1,6 +1,7 @@
 import { createEmergencyDesk } from '../../src/approvals/emergency.ts';
 import { createApprovalStore } from '../../src/approvals/store.ts';
 import { openAuditLog } from '../../src/audit/log.ts';
+import { createLogins } from '../../src/audit/logins.ts';
 import { createRefusals } from '../../src/audit/refusals.ts';
 import { createCatalog } from '../../src/catalog/catalog.ts';
 import { plainTerms } from '../../src/core/approval-terms.ts';
@@ -64,6 +65,7 @@ export async function openBareDoor(
     },
     audit,
     refusals,
+    logins: createLogins({ audit, clock }),
     channels,
     versions: createNodeVersions({ channels, clock }),
     sessions,

@@ -2,6 +2,7 @@
 // log: one INSERT per record, or none.
 import { createHmac } from 'node:crypto';
 import pino from 'pino';
+import { createLogins } from '../../../src/audit/logins.ts';
 import { createRefusals } from '../../../src/audit/refusals.ts';
 import { createCatalog } from '../../../src/catalog/catalog.ts';
 import { systemClock as clock } from '../../../src/core/clock.ts';
@@ -76,6 +77,7 @@ const stages: CallStages = {
     length: String(value.length),
     digest: `bench:${createHmac('sha256', 'bench').update(field).update('\0').update(value).digest('hex')}`,
   }),
+  logins: createLogins({ audit, clock }),
   grantEnds: undefined as never,
   observe: call => metrics.observe(call),
   onOutcomePending: () => metrics.outcomePending(),
