@@ -7,7 +7,7 @@ import { fromBinary } from '@bufbuild/protobuf';
 import type { DemoClient } from '../../src/cli/demo/check-client.ts';
 import { createPool, type Pool } from '../../src/db/pool.ts';
 import { DebugContainerRunRequestSchema } from '../../src/gen/machine/debug_pb.js';
-import { paths } from './calls.ts';
+import { paths, version } from './calls.ts';
 import { startCli } from './cli.ts';
 import { DebugSession, debugSpec, pullImage } from './debug-session.ts';
 import { clientOf, portOf } from './gateway-kills.ts';
@@ -134,13 +134,19 @@ export async function stormSessions(options: StormOptions): Promise<StormFigures
 /** Sessions at once, each with output that flows and somebody who types. */
 async function openCases(options: StormOptions, client: DemoClient, image: string, round: string): Promise<Case[]> {
   const { stack, sessions } = options;
+  await until(async () => (await version(client)).code === 0, undefined, 30_000);
   return await Promise.all(
     Array.from({ length: sessions }, async (_unused, index) => {
       const nonce = `${round}-${index}`;
       const session = new DebugSession(client, debugSpec(image, { env: { TEST: nonce } }));
       const id = await session.raise();
-      const state = await vote(stack.api('carol'), id);
-      if (state !== 'approved') throw new Error(state);
+      // The log may still be getting over the last disturbance.
+      let state = '';
+      await until(
+        async () => (state = await vote(stack.api('carol'), id)) === 'approved' || /has been|already/.test(state),
+        () => state,
+        20_000,
+      );
       await session.shows('# ');
       const callId = callOf(stack, nonce)?.metadata.get('x-talosgate-call-id')?.[0] ?? '';
       session.type(index % 2 === 0 ? 'seq 400000\r' : 'id\r');
