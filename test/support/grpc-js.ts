@@ -112,8 +112,8 @@ export class RawGrpcClient {
     return this.#client.makeServerStreamRequest(path, asIs, asIs, payload, new grpc.Metadata(), options);
   }
 
-  bidi(path: string): grpc.ClientDuplexStream<Buffer, Buffer> {
-    return this.#client.makeBidiStreamRequest(path, asIs, asIs, new grpc.Metadata(), {});
+  bidi(path: string, options: grpc.CallOptions = {}): grpc.ClientDuplexStream<Buffer, Buffer> {
+    return this.#client.makeBidiStreamRequest(path, asIs, asIs, new grpc.Metadata(), options);
   }
 
   close(): Promise<void> {

@@ -81,6 +81,8 @@ export async function startBridge(
     readonly limits?: ListenerOptions['limits'];
     /** Called for each call that gets as far as the relay. */
     readonly onRelay?: () => void;
+    /** Stands in for the catalogue: other methods are refused. Without it the path tells the kind. */
+    readonly kinds?: ReadonlyMap<string, CallKind>;
   } = {},
 ): Promise<Bridge> {
   const channels = channelsFor(pki);
@@ -91,7 +93,7 @@ export async function startBridge(
     clock: systemClock,
     limits: options.limits,
     onCall: call => {
-      passOn(call, target, channels, options.relay ?? {}, options.onRelay).then(
+      passOn(call, target, channels, options).then(
         result => results.push(result),
         (error: unknown) => {
           refuse(call.stream, statusOf(GateError.from(error)));
@@ -114,13 +116,15 @@ async function passOn(
   call: IncomingCall,
   target: Target,
   channels: Channels,
-  more: Partial<RelayOptions>,
-  onRelay?: () => void,
+  { relay: more = {}, onRelay, kinds }: NonNullable<Parameters<typeof startBridge>[2]>,
 ): Promise<RelayResult> {
   const { head } = call;
   if (!head.ok) throw head.error;
-  const body = call.openBody(kindOf(head.path));
-  const first = await body.readFirst();
+  const kind = kinds === undefined ? kindOf(head.path) : kinds.get(head.path);
+  if (kind === undefined) throw new GateError('unknown-method', 'no such method');
+  const body = call.openBody(kind);
+  // The gateway itself decides on the first message and refuses a stream without one; the relay can do without.
+  const first = kinds === undefined || !/^(client|bidi)-/.test(kind) ? await body.readFirst() : undefined;
   const channel = await channels.acquire(target);
   onRelay?.();
   return await relay({
@@ -136,7 +140,7 @@ async function passOn(
       encoding: head.encoding,
       acceptEncoding: head.acceptEncoding,
     }),
-    firstFrame: encodeFrame(first),
+    firstFrame: first === undefined ? undefined : encodeFrame(first),
     body,
     deadline: head.timeoutMs === undefined ? undefined : call.receivedAt + head.timeoutMs,
     clock: systemClock,
