@@ -48,6 +48,8 @@ describe('the description', () => {
       'get /api/v1/audit/sinks',
       'get /api/v1/audit/stats',
       'get /api/v1/audit/tail',
+      'get /api/v1/reviews',
+      'get /api/v1/reviews/{id}',
       'get /api/v1/sessions',
       'get /api/v1/sessions/{id}',
       'get /api/v1/sessions/{id}/recording',
@@ -69,6 +71,7 @@ describe('the description', () => {
       'post /api/v1/audit/sinks/{name}/forget',
       'post /api/v1/audit/sinks/{name}/resume',
       'post /api/v1/policy/explain',
+      'post /api/v1/reviews/{id}/close',
       'post /api/v1/sessions/{id}/kill',
     ]);
   });
