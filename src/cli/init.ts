@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeCommentedYaml } from '../config/commented-yaml.ts';
 import { printable } from '../core/printable.ts';
+import { createSigner, generateKey } from '../tlog/note.ts';
 import type { CliContext } from './context.ts';
 import { type Authority, createAuthority } from './pki/authority.ts';
 import { type PlannedFile, writeFiles } from './pki/files.ts';
@@ -38,8 +39,13 @@ export async function initCommand(
   }
   const clientCa = await createAuthority({ name: 'talosgate clients', clock });
   const gateway = await clientCa.issueServer('talosgate', names);
+  const origin = `${names[0] ?? 'localhost'}/talosgate-audit`;
+  const sealKey = generateKey();
+  const { vkey } = createSigner(origin, sealKey, 'note').verifier;
   await writeFiles(directory, {
-    'talosgate.yaml': open(configText()),
+    'talosgate.yaml': open(configText(origin)),
+    'secrets/seal.key': secret(sealKey),
+    'seal.vkey': open(`${vkey}\n`),
     'pki/client-ca.crt': open(clientCa.certificate),
     'pki/client-ca.key': secret(clientCa.key),
     'pki/gateway.crt': open(gateway.certificate),
@@ -105,7 +111,7 @@ function userFile({ name }: PkiUser): string {
   return `users/${name.replaceAll(/[^A-Za-z0-9@._-]/g, '_')}.talosconfig`;
 }
 
-function configText(): string {
+function configText(origin: string): string {
   const tls = { certificate: 'pki/gateway.crt', key: 'pki/gateway.key' };
   const body = writeCommentedYaml({
     listen: {
@@ -126,8 +132,13 @@ function configText(): string {
       },
     ],
     policy: { directory: 'policies' },
-    database: { url: { env: 'TALOSGATE_DATABASE_URL' }, reader_url: { env: 'TALOSGATE_READER_URL' } },
+    database: {
+      url: { env: 'TALOSGATE_DATABASE_URL' },
+      reader_url: { env: 'TALOSGATE_READER_URL' },
+      sealer_url: { env: 'TALOSGATE_SEALER_URL' },
+    },
     audit: { digest_key: { file: 'secrets/digest.key' } },
+    sealing: { origin, key: { file: 'secrets/seal.key' }, state: 'state/seal.json' },
     sessions: { key: { file: 'secrets/session.key' } },
   });
   return `# Configuration of talosgate. Paths are relative to this file. What is commented out shows its default.
@@ -176,8 +187,9 @@ function nextSteps(directory: string, users: readonly PkiUser[]): string[] {
     `  1. ${directory}/talos/README.md: get the CA of your cluster and a certificate with os:impersonator`,
     '  2. clusters in talosgate.yaml: write down your nodes',
     '  3. policies/policy.csv: say which groups and people have which role; nobody but its groups has one yet',
-    '  4. set TALOSGATE_DATABASE_URL and TALOSGATE_READER_URL, and run talosgate migrate',
+    '  4. set TALOSGATE_DATABASE_URL, TALOSGATE_READER_URL and TALOSGATE_SEALER_URL, and run talosgate migrate',
     `  5. talosgate check-config --config ${directory}/talosgate.yaml`,
+    'give seal.vkey to auditors and witnesses: with it they can tell whether the audit log was changed',
     'keep pki/client-ca.key off the gateway: it only issues certificates, the gateway never reads it',
   ];
 }

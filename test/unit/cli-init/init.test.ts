@@ -40,6 +40,7 @@ const read = (file: string) => readFile(join(directory, file), 'utf8');
 const database = {
   TALOSGATE_DATABASE_URL: 'postgres://w:p@db/gate',
   TALOSGATE_READER_URL: 'postgres://r:p@db/gate',
+  TALOSGATE_SEALER_URL: 'postgres://s:p@db/gate',
 };
 
 async function addTalosSide(): Promise<void> {
@@ -61,6 +62,7 @@ describe('initCommand', () => {
       'clusters.0.client_key',
       'database.url',
       'database.reader_url',
+      'database.sealer_url',
     ]);
   });
 
