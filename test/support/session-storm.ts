@@ -85,6 +85,7 @@ export async function stormSessions(options: StormOptions): Promise<StormFigures
         } else tally.survived += 1;
       }
       await compare(cases);
+      process.stdout.write(`${JSON.stringify({ round, ...tally, longestOpenMs })}\n`);
     }
     for (let round = 0; round < kills; round += 1) {
       const run = startCli(['serve', '--config', join(stack.directory, 'talosgate.yaml')]);
@@ -137,23 +138,45 @@ async function openCases(options: StormOptions, client: DemoClient, image: strin
   await until(async () => (await version(client)).code === 0, undefined, 30_000);
   return await Promise.all(
     Array.from({ length: sessions }, async (_unused, index) => {
-      const nonce = `${round}-${index}`;
-      const session = new DebugSession(client, debugSpec(image, { env: { TEST: nonce } }));
-      const id = await session.raise();
-      // The log may still be getting over the last disturbance.
-      let state = '';
-      await until(
-        async () => (state = await vote(stack.api('carol'), id)) === 'approved' || /has been|already/.test(state),
-        () => state,
-        20_000,
-      );
-      await session.shows('# ');
-      const callId = callOf(stack, nonce)?.metadata.get('x-talosgate-call-id')?.[0] ?? '';
-      session.type(index % 2 === 0 ? 'seq 400000\r' : 'id\r');
-      for (let key = 0; key < 20; key += 1) session.type(index % 3 === 0 ? 'id\r' : 'x');
-      return { session, nonce, disturbedAt: 0, callId, shown: '' };
+      for (let attempt = 1; ; attempt += 1) {
+        const nonce = `${round}-${index}-${attempt}`;
+        const session = await openSession(stack, client, image, nonce);
+        // A log that is slow for a moment lets no session begin; that is its right, and not what is looked at here.
+        if (session === undefined && attempt < 10) continue;
+        if (session === undefined) throw new Error('no session begins');
+        const callId = callOf(stack, nonce)?.metadata.get('x-talosgate-call-id')?.[0] ?? '';
+        session.type(index % 2 === 0 ? 'seq 400000\r' : 'id\r');
+        for (let key = 0; key < 20; key += 1) session.type(index % 3 === 0 ? 'id\r' : 'x');
+        return { session, nonce, disturbedAt: 0, callId, shown: '' };
+      }
     }),
   );
+}
+
+/** A session that carol has agreed to, at its prompt; undefined when the gateway could not record it just then. */
+async function openSession(
+  stack: Stack,
+  client: DemoClient,
+  image: string,
+  nonce: string,
+): Promise<DebugSession | undefined> {
+  const session = new DebugSession(client, debugSpec(image, { env: { TEST: nonce } }));
+  const refused = (): boolean => session.status !== undefined;
+  const story = (): string => `${session.text.slice(-300)} ${session.message}`;
+  await until(() => refused() || session.text.includes('reason>'), story, 30_000);
+  if (refused()) return undefined;
+  session.type('kubelet is stuck\r');
+  await until(() => refused() || session.text.includes('waiting for a decision'), story, 30_000);
+  if (refused()) return undefined;
+  const id = await session.requestId();
+  let state = '';
+  await until(
+    async () => (state = await vote(stack.api('carol'), id)) === 'approved' || /has been|already/.test(state),
+    () => state,
+    30_000,
+  );
+  await until(() => refused() || session.text.endsWith('# '), story, 30_000);
+  return refused() ? undefined : session;
 }
 
 /** Lets everybody leave, waits until every session has its end in the log, and keeps what was shown. */
