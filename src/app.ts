@@ -336,6 +336,7 @@ async function assemble(
     config.listen.http,
     {
       version,
+      host: hostname(),
       clock,
       identity,
       decide: policy.decide,

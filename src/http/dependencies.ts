@@ -55,6 +55,8 @@ export type ActedThere = Pick<
 /** Everything the web door needs, handed in by `app.ts`. */
 export interface HttpDependencies {
   readonly version: string;
+  /** Name of this machine, for those who receive exported records. */
+  readonly host: string;
   readonly clock: Clock;
   readonly identity: Identity;
   readonly decide: Decide;

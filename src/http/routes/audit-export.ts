@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
@@ -87,7 +86,7 @@ export function auditExportRoutes(server: TypedServer, dependencies: HttpDepende
         const end = exported(dependencies, request, { state, records: String(records), ...details });
         dependencies.record(end).catch((error: unknown) => request.log.error({ err: error }, 'end of an export'));
       };
-      const body = render(scan, filter, range, format, dependencies.version, stop.signal, onEnd);
+      const body = render(scan, filter, range, format, dependencies, stop.signal, onEnd);
       return reply
         .type(fileFormats[format].type)
         .header('talosgate-range', `${range.first}-${range.end - 1}`)
@@ -102,12 +101,11 @@ async function* render(
   filter: AuditFilter,
   range: { readonly first: number; readonly end: number },
   format: FileFormatName,
-  version: string,
+  context: { readonly version: string; readonly host: string },
   signal: AbortSignal,
   onEnd: (state: 'complete' | 'broken-off', records: number) => void,
 ): AsyncGenerator<string> {
   const { head, line: write } = fileFormats[format];
-  const context = { version, host: hostname() };
   let state: 'complete' | 'broken-off' = 'broken-off';
   let records = 0;
   try {

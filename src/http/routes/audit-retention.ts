@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { bindCall } from '../../approvals/binding.ts';
 import { claimedRecord } from '../../approvals/records.ts';
 import type { Approval } from '../../core/approval.ts';
 import type { AuditRecord } from '../../core/audit-record.ts';
+import { uuidv7 } from '../../core/clock.ts';
 import { GateError } from '../../core/gate-error.ts';
 import type { PrunePlan } from '../../core/retention.ts';
 import { type Access, principalOf, whereFrom } from '../access.ts';
@@ -163,7 +163,7 @@ async function recordPrune(
   plan: PrunePlan,
 ): Promise<void> {
   const { id } = principalOf(request);
-  const callId = randomUUID();
+  const callId = uuidv7(dependencies.clock);
   const { bundle, records } = request.body;
   const details = {
     former: String(plan.first),

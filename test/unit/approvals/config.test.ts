@@ -40,6 +40,7 @@ describe('ApprovalSettings', () => {
     idle: '5m',
     max_open: 3,
     reason_required: false,
+    emergency: { enabled: false, fresh: '5m', blocked_by: 'anyone' },
   };
 
   test('takes durations as they are written', () => {
