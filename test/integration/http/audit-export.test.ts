@@ -89,7 +89,7 @@ describe('audit export', () => {
     const out = join(folder, 'none');
     expect((await carol('--format', 'xml', '--out', out)).error).toContain('unknown format xml');
     expect((await carol('--format', 'csv', '--out', folder)).error).toContain('exists already');
-    expect((await carol('--format', 'csv', '--out', out, '--since', 'yesterday')).error).toContain('write a time');
+    expect((await carol('--format', 'csv', '--out', out, '--since', 'yesterday')).error).toContain('is no time');
     expect(await readdir(folder)).not.toContain('none');
   });
 

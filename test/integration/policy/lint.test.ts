@@ -39,7 +39,7 @@ describe('lintPolicy', () => {
       ),
     ).toEqual(['warning unreachable-rule 3']);
     expect(
-      await lint(alice('*', '*', 'audit.read', '**', 'allow'), alice('*', '*', 'area:audit', '**', 'allow')),
+      await lint(alice('*', '*', 'events.read', '**', 'allow'), alice('*', '*', 'area:events', '**', 'allow')),
     ).toEqual(['warning unreachable-rule 2']);
   });
 

@@ -77,10 +77,24 @@ test('applyConfiguration reboots for what needs it, and refuses a second one unt
 test.each([
   ['yaml that is none', () => Buffer.from('machine: ['), Mode.AUTO, 3],
   ['no v1alpha1 document', () => Buffer.from('kind: X\napiVersion: v1\n'), Mode.AUTO, 3],
-  ['the mode REBOOT', () => changed('1'), Mode.REBOOT, 12],
 ])('applyConfiguration refuses %s', async (_what, data, mode, code) => {
   expect((await apply(data(), mode)).code).toBe(code);
   expect(await versionOf('v1alpha1')).toBe('1');
+});
+
+test('applyConfiguration takes the mode REBOOT up to 1.13, and refuses it from 1.14 on', async () => {
+  const before = control().bootId();
+  expect((await apply(changed('1'), Mode.REBOOT)).code).toBe(0);
+  await until(() => control().up() && control().bootId() !== before);
+  expect(control().machineConfig()).toContain('net.core.somaxconn: "1"');
+  const newer = await openSimWorld({ talosVersion: 'v1.14.0' });
+  try {
+    const there = await newer.client('w1');
+    const data = Buffer.from(newer.node('w1').control.machineConfig());
+    expect((await there.call(MachineService.method.applyConfiguration, { data, mode: Mode.REBOOT })).code).toBe(12);
+  } finally {
+    await newer.close();
+  }
 });
 
 test('applyConfiguration refuses a concurrent call', async () => {
