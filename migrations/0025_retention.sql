@@ -52,6 +52,20 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = talosgate, pg_temp AS $$
   SELECT h.name, h.from_idx, h.reason, h.added_by, h.added_at FROM audit_hold AS h WHERE h.removed_at IS NULL ORDER BY h.added_at
 $$;
 
+-- What the log is sealed as; null where it never was.
+CREATE FUNCTION audit_current_origin() RETURNS text
+LANGUAGE sql STABLE SET search_path = talosgate, pg_temp AS $$
+  SELECT o.origin FROM audit_origin AS o WHERE NOT EXISTS (SELECT FROM audit_origin AS n WHERE n.follows = o.origin)
+$$;
+
+-- What is signed (origin, size, root, with spaces between) of the first checkpoint over all records below p_minimum. What is
+-- added later is larger, so the answer stays the same. Null where there is none.
+CREATE FUNCTION audit_prune_checkpoint(p_minimum bigint) RETURNS text
+LANGUAGE sql STABLE SET search_path = talosgate, pg_temp AS $$
+  SELECT replace(split_part(note, E'\n\n', 1), E'\n', ' ') FROM audit_checkpoint
+  WHERE origin = audit_current_origin() AND size >= p_minimum ORDER BY size LIMIT 1
+$$;
+
 -- Why nothing below p_minimum may be taken out; null where nothing stands against it.
 CREATE FUNCTION audit_prune_obstacle(p_minimum bigint) RETURNS text
 LANGUAGE sql STABLE SET search_path = talosgate, pg_temp AS $$
@@ -61,13 +75,16 @@ LANGUAGE sql STABLE SET search_path = talosgate, pg_temp AS $$
     (SELECT 'export sink ' || c.sink || ' has got the log only up to record ' || c.next_idx FROM export_cursor AS c
      WHERE c.next_idx < p_minimum ORDER BY c.next_idx LIMIT 1),
     (SELECT 'the call of record ' || o.idx || ' has no end yet' FROM audit_open AS o
-     WHERE o.idx < p_minimum ORDER BY o.idx LIMIT 1))
+     WHERE o.idx < p_minimum ORDER BY o.idx LIMIT 1),
+    CASE WHEN audit_current_origin() IS NOT NULL AND audit_prune_checkpoint(p_minimum) IS NULL
+      THEN 'records up to ' || p_minimum - 1 || ' are not sealed yet' END)
 $$;
 
 -- What could be taken out: whole partitions that end at or below `p_before`, or whose newest record the database took in
 -- before `p_older`. `minimum` is what would be the lowest index then; equal to `first` when nothing can go.
 CREATE FUNCTION audit_prune_plan(p_before bigint, p_older timestamptz,
-  OUT first bigint, OUT minimum bigint, OUT first_ts timestamptz, OUT last_ts timestamptz, OUT ahead integer, OUT obstacle text)
+  OUT first bigint, OUT minimum bigint, OUT first_ts timestamptz, OUT last_ts timestamptz, OUT ahead integer, OUT obstacle text,
+  OUT checkpoint text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = talosgate, pg_temp AS $$
 DECLARE
   part record;
@@ -83,11 +100,13 @@ BEGIN
     last_ts := part.db_ts;
   END LOOP;
   obstacle := audit_prune_obstacle(minimum);
+  checkpoint := audit_prune_checkpoint(minimum);
 END
 $$;
 
 -- Takes out the lowest partition that the record `p_record` allows, and says how many it leaves to take out. That record
--- is of kind audit.prune, used an approval for exactly this range, and is below the newest checkpoint where the log is sealed.
+-- is of kind audit.prune and used an approval for exactly this range. Where the log is sealed, the record is below the newest
+-- checkpoint and names the one that covers what goes.
 -- One partition a call, with a short wait for the lock: what waits for a lock on the log holds up every append behind it.
 CREATE FUNCTION audit_prune(p_record bigint) RETURNS integer
 LANGUAGE plpgsql SET search_path = talosgate, pg_temp SET lock_timeout = '250ms' AS $$
@@ -117,8 +136,14 @@ BEGIN
   IF p_record < new_minimum THEN
     RAISE EXCEPTION 'record % would take itself out', p_record USING ERRCODE = 'TG030';
   END IF;
-  IF EXISTS (SELECT FROM audit_origin) AND NOT EXISTS (SELECT FROM audit_checkpoint WHERE size > p_record) THEN
-    RAISE EXCEPTION 'record % is not sealed yet', p_record USING ERRCODE = 'TG030';
+  IF audit_current_origin() IS NOT NULL THEN
+    IF NOT EXISTS (SELECT FROM audit_checkpoint WHERE origin = audit_current_origin() AND size > p_record) THEN
+      RAISE EXCEPTION 'record % is not sealed yet', p_record USING ERRCODE = 'TG030';
+    END IF;
+    IF said.details->>'checkpoint' IS DISTINCT FROM audit_prune_checkpoint(new_minimum) THEN
+      RAISE EXCEPTION 'record % does not name the checkpoint over records % to %', p_record, old_minimum, new_minimum - 1
+        USING ERRCODE = 'TG030';
+    END IF;
   END IF;
   obstacle := audit_prune_obstacle(new_minimum);
   IF obstacle IS NOT NULL THEN

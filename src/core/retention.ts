@@ -11,6 +11,8 @@ export interface PrunePlan {
   readonly ahead: number;
   /** Why they may not go: a hold, a receiver that has not got them, a call without an end. */
   readonly obstacle: string | undefined;
+  /** Origin, size and root, with spaces between, of the first checkpoint over what would go; undefined where there is none. */
+  readonly checkpoint: string | undefined;
 }
 
 /** An order to keep everything from an index on. */

@@ -9,6 +9,7 @@ interface PlanRow {
   readonly last_ts: Date | null;
   readonly ahead: number;
   readonly obstacle: string | null;
+  readonly checkpoint: string | null;
 }
 interface HoldRow {
   readonly name: string;
@@ -54,6 +55,7 @@ function toPlan(row: PlanRow): PrunePlan {
     lastAt: row.last_ts?.getTime(),
     ahead: row.ahead,
     obstacle: row.obstacle ?? undefined,
+    checkpoint: row.checkpoint ?? undefined,
   };
 }
 

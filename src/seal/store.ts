@@ -49,6 +49,7 @@ const entries = named(
   'entries',
   'SELECT idx, leaf, body FROM talosgate.audit_seal_entry WHERE idx >= $1 AND idx < $2 ORDER BY idx',
 );
+const firstRecord = named('first', 'SELECT idx FROM talosgate.audit_seal_entry ORDER BY idx LIMIT 1');
 const tile = named('tile', 'SELECT hashes FROM talosgate.audit_tiles WHERE origin = $1 AND level = $2 AND n = $3');
 const origins = named('origins', 'SELECT origin, follows FROM talosgate.audit_origins');
 const witnessed = named(
@@ -77,6 +78,7 @@ export function createSealStore(on: Queryable): SealStore {
     },
     leaves: (from, to) => ask<{ idx: number; leaf: Buffer }>(leaves, [from, to]),
     entries: (from, to) => ask<SealableEntry>(entries, [from, to]),
+    firstRecord: async () => (await ask<{ idx: number }>(firstRecord, []))[0]?.idx,
     tile: async (origin, level, n) => {
       const [row] = await ask<{ hashes: Buffer }>(tile, [origin, level, n]);
       return row === undefined ? undefined : splitHashes(row.hashes);
@@ -112,6 +114,8 @@ export interface SealStore {
   /** Stored leaf hashes of the records `from` up to `to` (excluded), in order. Those that are missing are left out. */
   leaves(from: number, to: number): Promise<{ idx: number; leaf: Buffer }[]>;
   entries(from: number, to: number): Promise<SealableEntry[]>;
+  /** Lowest index that the log still has. */
+  firstRecord(): Promise<number | undefined>;
   /** The 256 hashes of a full tile. */
   tile(origin: string, level: number, n: number): Promise<Hash[] | undefined>;
   origins(): Promise<{ origin: string; follows: string | null }[]>;

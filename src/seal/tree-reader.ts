@@ -6,7 +6,7 @@ import { TileBuilder } from '../tlog/tiles.ts';
 export interface TileSource {
   /** Leaves `from` up to `to` (excluded), fewer where the log has fewer. */
   leaves(from: number, to: number): Promise<readonly Hash[]>;
-  /** The 256 hashes of a full tile. */
+  /** The 256 hashes of a full tile, or what there is of the unfinished one where such are kept. */
   tile(level: number, n: number): Promise<readonly Hash[] | undefined>;
 }
 
@@ -35,7 +35,8 @@ export function createSubtreeReader(source: TileSource): SubtreeReader {
   /** `count` hashes of a tile level, from `first` on; they never cross the end of a tile. */
   const hashes = async (level: number, first: number, count: number): Promise<readonly Hash[]> => {
     const whole = await tileOf(level, Math.floor(first / width));
-    if (whole !== undefined) return whole.slice(first % width, (first % width) + count);
+    const at = first % width;
+    if (whole !== undefined && whole.length >= at + count) return whole.slice(at, at + count);
     if (level === 0) return await source.leaves(first, first + count);
     const roots: Hash[] = [];
     for (let n = first; n < first + count; n++) {

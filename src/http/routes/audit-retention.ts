@@ -172,6 +172,7 @@ async function recordPrune(
     first: new Date(plan.firstAt ?? 0).toISOString(),
     last: new Date(plan.lastAt ?? 0).toISOString(),
     bundle,
+    ...(plan.checkpoint === undefined ? {} : { checkpoint: plan.checkpoint }),
     approvers: approval.votes.filter(({ verdict }) => verdict === 'approve').map(({ by }) => by),
   };
   const prune = {

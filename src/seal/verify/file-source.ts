@@ -47,7 +47,7 @@ export async function openFileSource(files: FileTree): Promise<LogSource> {
     tree: () => ({
       leaves: async (from, to) => splitHashes(await leaves(from, to)),
       tile: async (level, n) => {
-        const found = await full(level, n);
+        const found = await tile(level, n);
         return found === undefined ? undefined : splitHashes(found);
       },
     }),

@@ -34,16 +34,19 @@ export class TreeCheck {
   readonly #options: TreeCheckOptions;
   readonly #log: Verifier | undefined;
   readonly #frontier: Frontier;
+  readonly #begin: number;
   /** Leaves of the records since the last checkpoint; undefined where a record is missing. */
   #pending: (Hash | undefined)[] = [];
   #previous = 0;
   #checkpoints = 0;
   #anchored: { readonly size: number; readonly seconds: number } | undefined;
   #newest: string | undefined;
+  #covering: string | undefined;
 
   constructor(options: TreeCheckOptions) {
     this.#options = options;
     this.#frontier = options.frontier;
+    this.#begin = options.frontier.size;
     this.#log = options.policy.logs.find(({ name }) => name === options.origin);
   }
 
@@ -62,6 +65,11 @@ export class TreeCheck {
   /** Text of the newest checkpoint. */
   get newest(): string | undefined {
     return this.#newest;
+  }
+
+  /** Origin, size and root, with spaces between, of the first checkpoint over everything that is missing before the first record. */
+  get covering(): string | undefined {
+    return this.#covering;
   }
 
   /** Leaf of the next record, or undefined for one that is missing. */
@@ -121,6 +129,7 @@ export class TreeCheck {
     if (root !== undefined && !root.equals(opened.root))
       bad(`the root kept beside the checkpoint of ${size} is not its own`);
     this.#newest = opened.note.text;
+    if (size >= this.#begin) this.#covering ??= opened.note.text.trimEnd().replaceAll('\n', ' ');
     return opened.size === size ? opened.root : undefined;
   }
 

@@ -228,12 +228,27 @@ function explain(
       text: `the log does not continue the checkpoint of ${size} records${lost}`,
     });
   }
-  if (begin === 0) return;
-  const explained = records.prunes.some(
-    body => (body['details'] as Readonly<Record<string, unknown>> | undefined)?.['minimum'] === String(begin),
-  );
-  if (explained) findings.note(`records below ${begin} were pruned`);
-  else findings.add({ kind: 'prune', index: 0, text: `records 0 to ${begin - 1} are gone, and no record says why` });
+  if (begin > 0) explainBeginning(findings, records, begin, tree?.covering);
+}
+
+/** A prune may have been cut off between two partitions; more than its record says may not be gone. */
+function explainBeginning(findings: Findings, records: RecordCheck, begin: number, covering: string | undefined): void {
+  const detailsOf = (body: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> =>
+    (body['details'] as Readonly<Record<string, unknown>> | undefined) ?? {};
+  const said = records.prunes
+    .map(detailsOf)
+    .find(({ former, minimum }) => Number(former) < begin && begin <= Number(minimum));
+  if (said === undefined) {
+    findings.add({ kind: 'prune', index: 0, text: `records 0 to ${begin - 1} are gone, and no record says why` });
+    return;
+  }
+  const { minimum, checkpoint } = said;
+  if (minimum !== String(begin)) {
+    findings.note(`records below ${begin} were pruned; the prune up to ${String(minimum)} is not complete`);
+  } else if (checkpoint !== undefined && covering !== undefined && checkpoint !== covering) {
+    const text = `records 0 to ${begin - 1} are gone; the record of the prune names another checkpoint over them`;
+    findings.add({ kind: 'prune', index: 0, text });
+  } else findings.note(`records below ${begin} were pruned`);
 }
 
 function judgeAge(

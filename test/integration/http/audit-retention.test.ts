@@ -8,6 +8,7 @@ import { openSession, type Session } from '../../../src/db/connection.ts';
 import type { AuditWatch } from '../../support/audit-watch.ts';
 import { type CliResult, cli } from '../../support/cli.ts';
 import { vote } from '../../support/http.ts';
+import { makeSmallPartitions } from '../../support/small-partitions.ts';
 import { type Person, type Stack, startStack } from '../../support/stack.ts';
 
 /** Far narrower than the log may have them, so that a test can fill one. */
@@ -28,7 +29,7 @@ beforeAll(async () => {
   });
   watch = await stack.watch();
   admin = await openSession({ url: stack.database.adminUrl, queryTimeoutMs: 60_000 });
-  await makeSmallPartitions();
+  await makeSmallPartitions(admin, width, 2);
   await fill(width);
   await writeFile(join(folder, 'retention.url'), stack.database.retentionUrl);
 });
@@ -121,32 +122,6 @@ test('the login that takes records out can do that and nothing else, and the gat
   await retention.close();
   await writer.close();
 });
-
-async function makeSmallPartitions(): Promise<void> {
-  await admin.query(`
-    DO $do$
-    DECLARE
-      old text;
-      child text;
-    BEGIN
-      SET LOCAL search_path = talosgate;
-      ALTER TABLE audit_partition DROP CONSTRAINT audit_partition_check;
-      SELECT name INTO old FROM audit_partition WHERE lower = 0;
-      EXECUTE format('ALTER TABLE audit_entry DETACH PARTITION %I', old);
-      DELETE FROM audit_partition WHERE lower = 0;
-      FOR i IN 0..2 LOOP
-        child := 'audit_entry_small_' || i;
-        EXECUTE format('CREATE TABLE %I (LIKE audit_entry INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', child);
-        EXECUTE format('ALTER TABLE %I OWNER TO talosgate_owner', child);
-        INSERT INTO audit_partition VALUES (i * ${width}, CASE i WHEN 2 THEN 1024 ELSE i + 1 END * ${width}, child);
-        IF i = 0 THEN EXECUTE format('INSERT INTO %I SELECT * FROM %I', child, old); END IF;
-        EXECUTE format('ALTER TABLE audit_entry ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)', child, i * ${width},
-          CASE i WHEN 2 THEN 1024 ELSE i + 1 END * ${width});
-      END LOOP;
-      EXECUTE format('DROP TABLE %I', old);
-    END
-    $do$`);
-}
 
 /** Adds copies of the first record until the log has more than this. */
 async function fill(size: number): Promise<void> {
