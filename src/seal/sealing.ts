@@ -155,6 +155,9 @@ export async function startSealing(options: SealingOptions): Promise<Sealing> {
       fork ??= thrown.message;
       report(`the audit log is forked and will not be signed: ${fork}`);
       await remember().catch((cause: unknown) => report('the state of the sealing cannot be written', cause));
+      // The right to sign goes to whoever has been told how to go on.
+      holdsLock = false;
+      await session?.close();
     } else {
       if (!troubleTold) report('the audit log cannot be sealed at the moment', thrown);
       troubleTold = true;

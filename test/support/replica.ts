@@ -15,7 +15,7 @@ export interface Replica {
   close(): Promise<void>;
 }
 
-export async function startReplica(stack: Stack): Promise<Replica> {
+export async function startReplica(stack: Pick<Stack, 'config' | 'secrets' | 'api'>): Promise<Replica> {
   const log = pino({ level: 'silent' });
   const app = await createApp({ config: stack.config, version: '0.0.0-test', clock: systemClock, log });
   const clients = new Map<Person, DemoClient>();

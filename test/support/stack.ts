@@ -37,6 +37,8 @@ export interface StackOptions {
   readonly policy?: readonly string[];
   /** Leads the gateway's writing login through a wire that can be cut. */
   readonly wire?: boolean;
+  /** Signs the log as the demo does. Default false: most tests look at something else. */
+  readonly sealed?: boolean;
   /** Settings of every simulated node. */
   readonly node?: Partial<Pick<SimNodeSettings, 'logRate' | 'timing' | 'snapshotBytes'>>;
   /** Talos versions of single nodes, by name. */
@@ -113,6 +115,7 @@ async function assemble(options: StackOptions, closers: (() => unknown)[], close
     dials: Object.fromEntries(cluster.nodes.map(node => [node.name, node.dial])),
     databaseUrl: wire?.url ?? database.writerUrl,
     readerUrl: database.readerUrl,
+    sealerUrl: options.sealed === true ? database.sealerUrl : undefined,
   };
   const config = await writeFiles(places, secrets, options);
   const log: string[] = [];

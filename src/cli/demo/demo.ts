@@ -104,6 +104,7 @@ async function startDemo(
       dials: Object.fromEntries(nodes.nodes.map(node => [node.name, node.dial])),
       databaseUrl: database.writerUrl,
       readerUrl: database.readerUrl,
+      sealerUrl: database.sealerUrl,
     };
     await writeDemo(secrets, places, context.clock);
     const config = await requireConfig(join(directory, 'talosgate.yaml'), context);
@@ -118,7 +119,7 @@ async function startDemo(
 
 async function startDatabase(
   directory: string,
-): Promise<{ server: EmbeddedPostgres; writerUrl: string; readerUrl: string }> {
+): Promise<{ server: EmbeddedPostgres; writerUrl: string; readerUrl: string; sealerUrl: string }> {
   const server = await startEmbedded({ dataDir: join(directory, 'postgres') });
   try {
     await migrate(server.adminUrl, migrationsFolder);
@@ -126,14 +127,15 @@ async function startDatabase(
     const password = new URL(server.adminUrl).password;
     const writer = { user: 'talosgate_gateway', password: `w-${password}` };
     const reader = { user: 'talosgate_search', password: `r-${password}` };
-    await ensureLogins(server.adminUrl, { writer, reader });
+    const sealer = { user: 'talosgate_seal', password: `s-${password}` };
+    await ensureLogins(server.adminUrl, { writer, reader, sealer });
     const urlFor = (login: { user: string; password: string }): string => {
       const url = new URL(server.adminUrl);
       url.username = login.user;
       url.password = login.password;
       return url.href;
     };
-    return { server, writerUrl: urlFor(writer), readerUrl: urlFor(reader) };
+    return { server, writerUrl: urlFor(writer), readerUrl: urlFor(reader), sealerUrl: urlFor(sealer) };
   } catch (error) {
     await server.stop();
     throw error;
@@ -230,6 +232,10 @@ function greeting({ places }: Demo, options: DemoOptions): string[] {
     '  npm run -s talosgate -- approvals approve ID --reason "ok, 30 min"',
     '  npm run -s talosgate -- audit list --who bob@example.com',
     '  npm run -s talosgate -- audit tail',
+    '',
+    'The log is signed every second; this checks all of it against the key:',
+    '',
+    `  npm run -s talosgate -- audit verify --config ${folder}/talosgate.yaml --policy ${folder}/trust.policy`,
     '',
     'The same nodes without a gateway, to compare:',
     '',

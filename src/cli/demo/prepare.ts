@@ -9,6 +9,7 @@ import { makePki, type Pki } from '../pki/pki.ts';
 import { writeTalosconfig } from '../pki/talosconfig.ts';
 import { createTokenSigner, type TokenSigner } from '../pki/token-signer.ts';
 import { demoCluster, demoIssuer, demoNodes, demoPeople, demoRevoked } from './layout.ts';
+import { keepSealKey, type SealFiles } from './seal-files.ts';
 
 /** Where the pieces of a demo are. Everything is below `directory`, which only the owner can read. */
 export interface DemoPlaces {
@@ -22,6 +23,8 @@ export interface DemoPlaces {
   readonly dials: Readonly<Record<string, string>>;
   readonly databaseUrl: string;
   readonly readerUrl: string;
+  /** Login that signs the log. Left out: it is not sealed. */
+  readonly sealerUrl?: string | undefined;
 }
 
 /** What a run of the demo was given, in memory. */
@@ -50,18 +53,20 @@ export async function makeDemoSecrets(clock: Clock, gatewayNames: readonly strin
   return { pki, signer, tokens, direct };
 }
 
-/** Folders that are written anew at every start; the database stays. */
+/** Folders that are written anew at every start; the database and the key of its log stay. */
 const renewed = ['pki', 'secrets'];
 
 /** Writes everything a demo needs: certificates, the nodes' file, the configuration, talosconfigs and client files. */
 export async function writeDemo(secrets: DemoSecrets, places: DemoPlaces, clock: Clock): Promise<void> {
+  const seal = places.sealerUrl === undefined ? undefined : await keepSealKey(places.directory);
   const files: Record<string, PlannedFile> = {
     ...pkiFiles(secrets),
     ...secretFiles(places, clock),
+    ...(seal === undefined ? {} : { 'trust.policy': open(seal.trustPolicy) }),
     ...talosconfigs(secrets, places),
     ...clientFiles(places),
     'sim.yaml': { text: simFile(), secret: false },
-    'talosgate.yaml': { text: configFile(places), secret: false },
+    'talosgate.yaml': { text: configFile(places, seal), secret: false },
   };
   await mkdir(places.directory, { recursive: true, mode: 0o700 });
   for (const name of renewed) await rm(join(places.directory, name), { recursive: true, force: true });
@@ -107,6 +112,7 @@ function secretFiles(places: DemoPlaces, clock: Clock): Record<string, PlannedFi
   return {
     'secrets/database-url': hidden(`${places.databaseUrl}\n`),
     'secrets/reader-url': hidden(`${places.readerUrl}\n`),
+    ...(places.sealerUrl === undefined ? {} : { 'secrets/sealer-url': hidden(`${places.sealerUrl}\n`) }),
     'secrets/digest-key': hidden(`${clock.random(32).toString('base64url')}\n`),
     'secrets/session-key': hidden(`${clock.random(32).toString('base64url')}\n`),
   };
@@ -170,7 +176,7 @@ function simFile(): string {
   return `# Simulated Talos nodes, for: talosgate sim FILE\n${stringify({ nodes })}`;
 }
 
-function configFile(places: DemoPlaces): string {
+function configFile(places: DemoPlaces, seal: SealFiles | undefined): string {
   const tls = { certificate: 'pki/gateway.crt', key: 'pki/gateway.key' };
   const config = {
     listen: {
@@ -204,8 +210,13 @@ function configFile(places: DemoPlaces): string {
       },
     ],
     policy: { directory: `${packageRoot}policies` },
-    database: { url: { file: 'secrets/database-url' }, reader_url: { file: 'secrets/reader-url' } },
+    database: {
+      url: { file: 'secrets/database-url' },
+      reader_url: { file: 'secrets/reader-url' },
+      ...(seal === undefined ? {} : { sealer_url: { file: 'secrets/sealer-url' } }),
+    },
     audit: { digest_key: { file: 'secrets/digest-key' } },
+    ...(seal === undefined ? {} : { sealing: seal.settings }),
     sessions: { key: { file: 'secrets/session-key' } },
     approvals: { base_url: places.httpUrl, approvers: 'carol@example.com' },
     limits: { shutdown_grace: '2s' },
