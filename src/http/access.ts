@@ -164,16 +164,23 @@ async function questionOf(
   };
 }
 
-/** Asks again, in the middle of a long answer: false once the caller's credential or right is gone. */
+/**
+ * Asks again, in the middle of a long answer: false once the caller's credential or right is gone, or cannot be told.
+ * Never rejects: it is asked by timers, where nobody would catch that.
+ */
 export async function mayStill(
   request: FastifyRequest,
   dependencies: Pick<AccessDependencies, 'identity' | 'decide'>,
 ): Promise<boolean> {
   const access = accessOf(request);
   const { authorization } = request.headers;
-  const proof = await dependencies.identity.authenticate({ peer: peerOf(request.raw), authorization });
-  if (!proof.ok || access.kind !== 'action') return false;
-  return dependencies.decide(await questionOf(request, proof.principal, access)).effect === 'allow';
+  try {
+    const proof = await dependencies.identity.authenticate({ peer: peerOf(request.raw), authorization });
+    if (!proof.ok || access.kind !== 'action') return false;
+    return dependencies.decide(await questionOf(request, proof.principal, access)).effect === 'allow';
+  } catch {
+    return false;
+  }
 }
 
 function refusal(principal: Principal, question: PolicyQuestion): string {

@@ -80,13 +80,24 @@ export function auditExportRoutes(server: TypedServer, dependencies: HttpDepende
         });
       }, recheckMs);
       check.unref();
-      const onEnd = (state: 'complete' | 'broken-off', records: number): void => {
+      const sent = { records: 0 };
+      const onEnd = (state: 'complete' | 'broken-off'): void => {
+        if (!running.delete(stop)) return;
         clearInterval(check);
-        running.delete(stop);
-        const end = exported(dependencies, request, { state, records: String(records), ...details });
+        const end = exported(dependencies, request, { state, records: String(sent.records), ...details });
         dependencies.record(end).catch((error: unknown) => request.log.error({ err: error }, 'end of an export'));
       };
-      const body = render(scan, filter, range, format, dependencies, stop.signal, onEnd);
+      const onLeave = (): void => {
+        stop.abort();
+        onEnd('broken-off');
+      };
+      // Who left while the log was asked never closes again, and nobody would begin to read the body.
+      if (reply.raw.destroyed || request.raw.socket.destroyed) {
+        onLeave();
+        return reply;
+      }
+      reply.raw.once('close', onLeave);
+      const body = render(scan, filter, range, { format, context: dependencies, sent }, stop.signal, onEnd);
       return reply
         .type(fileFormats[format].type)
         .header('talosgate-range', `${range.first}-${range.end - 1}`)
@@ -100,26 +111,29 @@ async function* render(
   scan: AuditScan,
   filter: AuditFilter,
   range: { readonly first: number; readonly end: number },
-  format: FileFormatName,
-  context: { readonly version: string; readonly host: string },
+  how: {
+    readonly format: FileFormatName;
+    readonly context: { readonly version: string; readonly host: string };
+    readonly sent: { records: number };
+  },
   signal: AbortSignal,
-  onEnd: (state: 'complete' | 'broken-off', records: number) => void,
+  onEnd: (state: 'complete' | 'broken-off') => void,
 ): AsyncGenerator<string> {
-  const { head, line: write } = fileFormats[format];
+  const { context, sent } = how;
+  const { head, line: write } = fileFormats[how.format];
   let state: 'complete' | 'broken-off' = 'broken-off';
-  let records = 0;
   try {
     if (head !== '') yield head;
     for (let at = range.first; at < range.end; ) {
       const { lines, next } = await scan.read(at, range.end, filter);
       if (signal.aborted) throw new GateError('cancelled', 'the export was ended by the gateway');
       if (lines.length > 0) yield lines.map(line => write(line, context)).join('');
-      records += lines.length;
+      sent.records += lines.length;
       at = next;
     }
     state = 'complete';
   } finally {
-    onEnd(state, records);
+    onEnd(state);
   }
 }
 

@@ -106,10 +106,14 @@ export function sessionRoutes(server: TypedServer, dependencies: HttpDependencie
         if (readers >= mostReaders)
           throw new GateError('overloaded', 'too many recordings are read just now; try again later');
         readers += 1;
-        reply.raw.once('close', () => {
+        const leave = (): void => {
           readers -= 1;
-        });
+        };
+        // Who left while the database was asked never closes again.
+        if (reply.raw.destroyed || request.raw.socket.destroyed) leave();
+        else reply.raw.once('close', leave);
         await sessions.recordRead(kind, view, principalOf(request).id, action, actedThere(request));
+        if (reply.raw.destroyed || request.raw.socket.destroyed) return reply;
         return send(request, reply, view, kind === 'session.watched');
       },
     );

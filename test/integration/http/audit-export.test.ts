@@ -1,5 +1,6 @@
 // Exports through the JSON API and the command line, on a whole gateway.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { get } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -91,6 +92,22 @@ describe('audit export', () => {
     expect((await carol('--format', 'csv', '--out', folder)).error).toContain('exists already');
     expect((await carol('--format', 'csv', '--out', out, '--since', 'yesterday')).error).toContain('is no time');
     expect(await readdir(folder)).not.toContain('none');
+  });
+
+  test('readers who leave before the first byte take no place of those who come after', async () => {
+    const { server, ca = '', certificate = '', key = '' } = stack.api('carol');
+    const [authority, cert, own] = await Promise.all([ca, certificate, key].map(path => readFile(path)));
+    const url = `${server}/api/v1/audit/export?format=jsonl`;
+    for (let ms = 0; ms < 40; ms += 1) {
+      const leaving = get(url, { ca: authority, cert, key: own, agent: false });
+      const closed = new Promise(resolve => leaving.once('close', resolve));
+      leaving.on('error', () => undefined);
+      leaving.once('socket', socket => {
+        socket.once('secureConnect', () => setTimeout(() => leaving.destroy(), ms / 2));
+      });
+      await closed;
+    }
+    await until(async () => (await ask(stack.api('carol'), '/api/v1/audit/export?format=jsonl')).status === 200);
   });
 
   test('a reader who leaves is recorded with what was sent', async () => {

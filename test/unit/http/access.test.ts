@@ -1,6 +1,6 @@
 import Fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
-import { type AccessDependencies, guardRoutes } from '../../../src/http/access.ts';
+import { type AccessDependencies, guardRoutes, mayStill } from '../../../src/http/access.ts';
 
 const nobody: AccessDependencies = {
   identity: {
@@ -31,6 +31,29 @@ describe('guardRoutes', () => {
     const refused = await server.inject('/closed');
     expect(refused.statusCode).toBeGreaterThanOrEqual(400);
     expect(refused.body).not.toContain('closed');
+    await server.close();
+  });
+});
+
+describe('mayStill', () => {
+  test('says no, and never rejects, when what the route is about cannot be looked up', async () => {
+    const principal = { id: 'eve', kind: 'person', groups: [], proofs: [], validUntil: 0 } as const;
+    const dependencies: AccessDependencies = {
+      ...nobody,
+      identity: { ...nobody.identity, authenticate: () => Promise.resolve({ ok: true, principal }) },
+      decide: () => ({ effect: 'allow', rule: { file: 'policy.csv', line: 1, text: 'p' }, revision: '' }),
+    };
+    let away = false;
+    const subject = () => (away ? Promise.reject(new Error('the database is away')) : Promise.resolve({}));
+    const server = Fastify();
+    guardRoutes(server, dependencies);
+    const access = { kind: 'action', action: 'sessions.watch', risk: 'read', subject } as const;
+    server.get('/watched', { config: { access } }, async request => {
+      const before = await mayStill(request, dependencies);
+      away = true;
+      return [before, await mayStill(request, dependencies)];
+    });
+    expect((await server.inject('/watched')).json()).toEqual([true, false]);
     await server.close();
   });
 });
