@@ -9,6 +9,7 @@ import { GateError } from '../../core/gate-error.ts';
 import type { PrunePlan } from '../../core/retention.ts';
 import { type Access, principalOf, whereFrom } from '../access.ts';
 import type { HttpDependencies } from '../dependencies.ts';
+import { assertStillAgreed, pruneTerms } from '../prune-terms.ts';
 import type { TypedServer } from '../typed-server.ts';
 
 const about = () => ({ resource: 'audit' });
@@ -114,7 +115,9 @@ export function auditRetentionRoutes(server: TypedServer, dependencies: HttpDepe
     async request => {
       const plan = await retention.plan(beforeOf(request.body.before));
       assertPossible(plan);
-      const approval = await dependencies.approvals.request(newApproval(request, plan, request.body.reason));
+      const { reason: why } = request.body;
+      const terms = pruneTerms(dependencies, principalOf(request), why);
+      const approval = await dependencies.approvals.request({ ...newApproval(request, plan, why), terms });
       return { approval: approval.id, state: approval.state, ...planBody(plan) };
     },
   );
@@ -150,6 +153,7 @@ export function auditRetentionRoutes(server: TypedServer, dependencies: HttpDepe
       if (request.body.records !== range.minimum - range.first) {
         throw new GateError('bad-request', `the copy must hold all ${range.minimum - range.first} records`);
       }
+      assertStillAgreed(dependencies, principalOf(request), approval);
       await recordPrune(dependencies, request, approval, plan);
       return { minimum: range.minimum, former: range.first };
     },

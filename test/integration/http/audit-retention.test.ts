@@ -27,6 +27,11 @@ beforeAll(async () => {
         'p, user:bob@example.com, *, *, approvals.read, **, allow',
       ),
   });
+  await writeFile(
+    join(stack.directory, 'policies/approvals.yaml'),
+    '- {action: audit.prune, reason: {pattern: "old.*", expected: how old they are}}\n',
+  );
+  await stack.addPolicy('# with the terms of prunes');
   watch = await stack.watch();
   admin = await openSession({ url: stack.database.adminUrl, queryTimeoutMs: 60_000 });
   await makeSmallPartitions(admin, width, 2);
@@ -62,6 +67,8 @@ test('old records go with a copy, a record and the agreement of somebody else, a
   expect(held.error).toContain('legal hold case-7 keeps everything from record 100');
   expect((await as('bob', 'hold', 'remove', 'case-7', '-m', 'settled')).code).toBe(0);
 
+  const vague = await as('bob', 'prune', 'request', '--before', String(width), '-m', 'because');
+  expect(vague.error).toContain('the reason must hold how old they are');
   const asked = await as('bob', 'prune', 'request', '--before', String(width), '-m', 'older than 400 days');
   const id = /^(\S+) is pending: records 0 to 1023$/m.exec(asked.out)?.[1] ?? '';
   expect((await run(id, 'early.jsonl')).error).toContain('not approved');
