@@ -89,7 +89,12 @@ function emit(tree: Tree, steps: Step[]): void {
 }
 
 function emitRepeat({ part, least, most }: Extract<Tree, { kind: 'repeat' }>, steps: Step[]): void {
-  for (let count = 0; count < least; count += 1) emit(part, steps);
+  for (let count = 0; count < least; count += 1) {
+    const before = steps.length;
+    emit(part, steps);
+    // What is made of nothing is the same however often; repeats of repeats of it would never end.
+    if (steps.length === before) break;
+  }
   if (most === Infinity) {
     const fork = reserve(steps);
     emit(part, steps);

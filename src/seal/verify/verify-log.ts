@@ -134,14 +134,14 @@ async function openTree(
   forks: ForkNote[],
 ): Promise<TreeCheck | undefined> {
   const { policy } = options;
+  const anchors = anchorMilestones(options, forks);
   if (origin === undefined) return undefined;
   if (!policy.logs.some(({ name }) => name === origin)) {
     findings.add({ kind: 'stale', text: `unanchored: no key was given for the log ${origin}` });
   }
-  const milestones = [
-    ...anchorMilestones(options, forks),
-    ...(await formerMilestones(source, origin, policy.logs, forks)),
-  ].sort((a, b) => a.size - b.size);
+  const milestones = [...anchors, ...(await formerMilestones(source, origin, policy.logs, forks))].sort(
+    (a, b) => a.size - b.size,
+  );
   try {
     const tiles = source.tree(origin);
     const frontier = await readFrontier(createSubtreeReader(tiles), begin);
@@ -221,7 +221,7 @@ function explain(
       continue;
     }
     const have = tree?.end ?? 0;
-    const lost = size > have ? `; records ${have} to ${size - 1} are lost` : '';
+    const lost = tree !== undefined && size > have ? `; records ${have} to ${size - 1} are lost` : '';
     findings.add({
       kind: 'fork',
       index: Math.min(size, have),

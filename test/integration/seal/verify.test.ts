@@ -101,6 +101,23 @@ describe('verifying Postgres', () => {
     expect(checkpointText({ origin, size: 7, root })).toContain(origin);
   });
 
+  test('names the fork too where all that was signed is gone', async () => {
+    const session = await openSession({ url: world.database.adminUrl });
+    await session.query('BEGIN; SET LOCAL session_replication_role = replica');
+    for (const table of ['cosignature', 'checkpoint', 'leaf_run', 'tile', 'origin']) {
+      await session.query(`ALTER TABLE talosgate.audit_${table} DISABLE TRIGGER ALL`);
+      await session.query(`DELETE FROM talosgate.audit_${table}`);
+    }
+    const source = await openPostgresSource(session);
+    const report = await verifyLog(source, { policy, now: Date.now(), anchors: [newest] });
+    await session.query('ROLLBACK');
+    await session.close();
+    expect([report.exitCode, report.findings.map(({ kind }) => kind)]).toEqual([
+      6,
+      expect.arrayContaining(['fork', 'stale']),
+    ]);
+  });
+
   test('tells a stale log by the age of what is not cosigned', async () => {
     const session = await openSession({ url: world.database.adminUrl });
     await session.query('BEGIN; ALTER TABLE talosgate.audit_cosignature DISABLE TRIGGER ALL');

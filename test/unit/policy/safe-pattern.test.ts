@@ -28,6 +28,13 @@ describe('parseSafePattern', () => {
     expect(matches('(INC|CHG)-[0-9]{3,6}( .*)?', 'INC-47')).toBe(false);
   });
 
+  test('is done at once with repeats of repeats of nothing', () => {
+    for (const nothing of ['()', '(?:)', 'a{0}']) {
+      const nested = Array.from({ length: 18 }).reduce<string>(inner => `(${inner}){99}`, nothing);
+      expect([matches(nested, ''), matches(nested, 'a')]).toEqual([true, false]);
+    }
+  });
+
   test('means what a regular expression over the whole text means', () => {
     const texts = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '1', '.', ' '), maxLength: 6 });
     fc.assert(
