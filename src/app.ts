@@ -62,7 +62,8 @@ const settleMs = 2_500;
 
 /** A running gateway. */
 export interface App {
-  readonly grpc: { readonly address: string; readonly port: number };
+  /** Where the gRPC door is, and the streams that are open on its connections at the moment. */
+  readonly grpc: { readonly address: string; readonly port: number; readonly streams: number };
   readonly http: { readonly host: string; readonly port: number };
   /** Reads the policy folder again now. */
   reloadPolicy(): Promise<void>;
@@ -430,7 +431,13 @@ async function assemble(
   });
 
   return {
-    grpc: { address: listener.address, port: listener.port },
+    grpc: {
+      address: listener.address,
+      port: listener.port,
+      get streams() {
+        return listener.streams;
+      },
+    },
     http: httpAt,
     reloadPolicy: async () => {
       await policy.reload();

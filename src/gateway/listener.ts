@@ -112,6 +112,11 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   const onStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, _flags: number, raw: string[]): void => {
     // Errors of a stream are told by its closing; without a listener they would end the process.
     stream.on('error', ignore);
+    // After a reset with NO_ERROR Node waits until what had come before was read, which may be never: the call waits for
+    // an approval, or its node takes no more. Nobody wants it any longer. Not at once: Node is still closing the stream.
+    stream.on('aborted', () => {
+      process.nextTick(() => stream.destroy());
+    });
     const connection = stream.session === undefined ? undefined : table.get(stream.session as ServerHttp2Session);
     if (connection === undefined) {
       stream.destroy();

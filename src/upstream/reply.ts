@@ -71,14 +71,17 @@ function send(stream: ServerHttp2Stream, action: () => void): void {
  */
 export function lingerThenClose(stream: ServerHttp2Stream): void {
   let left: number = linger.bytes;
+  // Whoever read the request until now would stop the flow at a message that nobody asks for any more.
+  stream.removeAllListeners('data');
   stream.on('data', (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) stream.pause();
   });
   stream.resume();
   const timer = setTimeout(() => {
-    // A body that was not read to its end keeps Node from closing the stream, hence the second line.
     stream.close(constants.NGHTTP2_NO_ERROR);
+    // A body that was not read to its end keeps Node from closing the stream, so nothing may stop the rest of it now.
+    stream.removeAllListeners('data');
     stream.resume();
   }, linger.ms);
   stream.once('close', () => {

@@ -1,4 +1,5 @@
 // What a caller sees when a call ends in some way other than the usual one (talos.md 4.2 and 4.3).
+import { constants } from 'node:http2';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -7,6 +8,7 @@ import { DataSchema } from '../../src/gen/common/common_pb.js';
 import { DebugContainerRunRequestSchema, DebugContainerRunRequestSpecSchema } from '../../src/gen/machine/debug_pb.js';
 import { cp, encode, followLogs, logsRequest, paths, version, worker } from '../support/calls.ts';
 import { DebugSession, debugSpec, pullImage } from '../support/debug-session.ts';
+import type { H2Call } from '../support/h2-client.ts';
 import { expectStatus } from '../support/refusal.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { until } from '../support/until.ts';
@@ -27,6 +29,11 @@ beforeEach(() => {
 afterEach(async () => {
   // Nothing may be left on any node, whatever a test did.
   await until(() => Object.values(stack.nodes).every(({ control }) => control.openStreams() === 0));
+  // Nor at the door, though most of the connections are still there.
+  await until(
+    () => stack.app.grpc.streams === 0,
+    () => `${stack.app.grpc.streams} streams at the door`,
+  );
 });
 
 test('an upload that is denied shows its caller the denial, however much is still being sent', async () => {
@@ -74,6 +81,31 @@ test('a cancel is at the node within a tenth of a second, as a rule', async () =
   // The bar is on the quickest of them: this machine is shared. The slowest still is no matter of a timer.
   expect(quickest).toBeLessThan(100);
   expect(Math.max(...tookMs)).toBeLessThan(2_000);
+});
+
+test.each([
+  ['CANCEL', constants.NGHTTP2_CANCEL],
+  ['NO_ERROR', constants.NGHTTP2_NO_ERROR],
+])('callers who reset their calls early with %s leave nothing behind', async (_name, code) => {
+  const [carol, bob, alice] = await Promise.all([stack.h2('carol'), stack.h2('bob'), stack.h2('alice')]);
+  const recover = '/machine.MachineService/EtcdRecover';
+  const begin = (): H2Call[] => [
+    carol.start(recover, [['node', cp]]),
+    bob.start(paths.containerRun, [['node', worker]]),
+    // Refused, with and without a look at the body.
+    alice.start(recover, [['node', cp]]),
+    alice.start('/machine.MachineService/NoSuchMethod', [['node', cp]]),
+  ];
+  const [empty, begun] = [begin(), begin()];
+  for (const call of begun) call.send(encode(DataSchema, { bytes: Buffer.alloc(1000) }));
+  await until(() => stack.seen().some(({ path }) => path === recover));
+  for (const call of begun) if (call.stream.writable) call.send(Buffer.alloc(1000));
+  for (const call of [...empty, ...begun, ...begin()]) call.stream.close(code);
+  await until(
+    () => stack.app.grpc.streams === 0,
+    () => `${stack.app.grpc.streams} streams at the door`,
+  );
+  for (const client of [carol, bob, alice]) expect(client.session.destroyed).toBe(false);
 });
 
 test('a deadline is told to the node and kept by the gateway', async () => {

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RawGrpcClient, statusOfStream } from '../../support/grpc-js.ts';
 import {
   echoed,
@@ -18,7 +18,7 @@ import {
   simpleRequest,
   startInteropServer,
 } from '../../support/interop.ts';
-import { type Bridge, createPki, type Pki, startBridge, targetOf } from './fixture.ts';
+import { type Bridge, createPki, eventually, type Pki, startBridge, targetOf } from './fixture.ts';
 
 let pki: Pki;
 const opened: { close(): Promise<unknown> }[] = [];
@@ -38,13 +38,16 @@ async function bridgeTo(port: number): Promise<Bridge> {
 describe('interop, grpc-js on both sides', () => {
   const seen: grpc.Metadata[] = [];
   let client: RawGrpcClient;
+  let bridge: Bridge;
   beforeAll(async () => {
     const server = await startInteropServer({ ca: pki.nodes.ca, ...pki.node }, seen);
     opened.push(server);
-    const bridge = await bridgeTo(server.port);
+    bridge = await bridgeTo(server.port);
     client = new RawGrpcClient(bridge.listener.port, { ca: pki.clients.ca, ...pki.alice });
     opened.push(client);
   });
+  // The connection stays; its streams must not.
+  afterEach(() => eventually(() => bridge.listener.streams === 0));
 
   const largeUnary = async (): Promise<number> =>
     readSize(await client.unary(paths.unary, simpleRequest({ sizes: [314_159], body: 271_828 })));
@@ -110,6 +113,8 @@ describe('interop, grpc-js on both sides', () => {
   it('cancel_after_begin', async () => {
     const { call, reply } = client.clientStream(paths.input);
     call.on('error', () => undefined);
+    // grpc-js 1.14 still opens the stream of a call that was cancelled earlier than this, and never resets it.
+    await eventually(() => bridge.listener.streams === 1);
     call.cancel();
     await expect(reply).rejects.toMatchObject({ code: grpc.status.CANCELLED });
   });
@@ -158,6 +163,7 @@ describe('interop, grpc-js on both sides', () => {
 
   it('rpc_soak', async () => {
     for (let round = 0; round < 20; round += 1) expect(await largeUnary()).toBe(314_159);
+    await eventually(() => bridge.listener.streams === 0);
   });
 });
 
@@ -171,7 +177,7 @@ if (grpcGo === undefined) {
 
 describe.skipIf(grpcGo === undefined)('interop, grpc-go on both sides', () => {
   let folder: string;
-  let port: number;
+  let bridge: Bridge;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'talosgate-interop-'));
     opened.push({ close: () => rm(folder, { recursive: true }) });
@@ -189,17 +195,22 @@ describe.skipIf(grpcGo === undefined)('interop, grpc-go on both sides', () => {
         return Promise.resolve();
       },
     });
-    const bridge = await bridgeTo(free);
-    port = bridge.listener.port;
+    bridge = await bridgeTo(free);
     for (let left = 50; left > 0; left -= 1) {
       if ((await run('empty_unary')).code === 0) return;
       await new Promise(resolve => setTimeout(resolve, 100));
     }
   });
+  afterEach(() => eventually(() => bridge.listener.streams === 0));
 
   async function run(name: string): Promise<{ code: number; text: string }> {
-    const tls = ['--use_tls', '--custom_credentials_type=', `--ca_file=${folder}/ca.crt`];
-    const words = [...tls, '--server_host=127.0.0.1', '--server_host_override=localhost', `--server_port=${port}`];
+    const tls = ['--use_tls', '--use_test_ca', `--ca_file=${folder}/ca.crt`];
+    const words = [
+      ...tls,
+      '--server_host=127.0.0.1',
+      '--server_host_override=localhost',
+      `--server_port=${bridge.listener.port}`,
+    ];
     return await new Promise(resolve => {
       const more = ['--soak_iterations=10', `--test_case=${name}`];
       execFile(`${grpcGo ?? ''}/client`, [...words, ...more], { timeout: 20_000 }, (error, out, text) => {
@@ -230,7 +241,7 @@ describe.skipIf(grpcGo === undefined)('interop, grpc-go on both sides', () => {
   it('custom_metadata fails, and must: what callers send is not for nodes', async () => {
     const { code, text } = await run('custom_metadata');
     expect(code).toBe(1);
-    expect(text).toMatch(/metadata/i);
+    expect(text).toMatch(/Expected exactly one header from server\. Received 0/);
   });
 });
 
