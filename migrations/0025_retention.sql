@@ -104,6 +104,34 @@ BEGIN
 END
 $$;
 
+-- How much of the log the database took in before `p_older`. By halving, for the log has no index by time; the clock of the
+-- database may have been set back in between, so `over` is about right.
+CREATE FUNCTION audit_retention_status(p_older timestamptz,
+  OUT first bigint, OUT size bigint, OUT over bigint, OUT oldest timestamptz, OUT ahead integer)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = talosgate, pg_temp AS $$
+DECLARE
+  low bigint;
+  high bigint;
+  middle bigint;
+BEGIN
+  SELECT h.size INTO size FROM audit_head AS h;
+  SELECT e.idx, e.db_ts INTO first, oldest FROM audit_entry AS e ORDER BY e.idx LIMIT 1;
+  first := coalesce(first, size);
+  low := first;
+  high := size;
+  WHILE low < high LOOP
+    middle := (low + high) / 2;
+    IF (SELECT e.db_ts < p_older FROM audit_entry AS e WHERE e.idx = middle) THEN
+      low := middle + 1;
+    ELSE
+      high := middle;
+    END IF;
+  END LOOP;
+  over := low - first;
+  ahead := audit_partitions_ahead();
+END
+$$;
+
 -- Takes out the lowest partition that the record `p_record` allows, and says how many it leaves to take out. That record
 -- is of kind audit.prune and used an approval for exactly this range. Where the log is sealed, the record is below the newest
 -- checkpoint and names the one that covers what goes.
@@ -182,6 +210,6 @@ END
 $$;
 
 GRANT EXECUTE ON FUNCTION audit_hold_add(text, bigint, text, text), audit_hold_remove(text, text), audit_holds(),
-  audit_prune_plan(bigint, timestamptz) TO talosgate_writer;
+  audit_prune_plan(bigint, timestamptz), audit_retention_status(timestamptz) TO talosgate_writer;
 GRANT EXECUTE ON FUNCTION audit_prune_approved(text) TO talosgate_retention;
 RESET ROLE;

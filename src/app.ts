@@ -30,6 +30,7 @@ import { assertDatabaseFit } from './db/database-fit.ts';
 import { createPool } from './db/pool.ts';
 import { startExports } from './export/exports.ts';
 import { createRetentionDesk } from './export/retention.ts';
+import { startRetentionWatch } from './export/retention-watch.ts';
 import { startDiscovery } from './fleet/discovery.ts';
 import { createFleet, type FleetChange } from './fleet/fleet.ts';
 import { actedFrom } from './gateway/call-records.ts';
@@ -155,12 +156,17 @@ async function assemble(
     await audit.append([entry]);
   };
 
+  const retention = createRetentionDesk(writer, config.audit.retention);
+  const age = await startRetentionWatch({ desk: retention, clock, report: problem => log.error(problem) });
+  closers.push(() => age.close());
+
   const metrics = createMetrics({
     auditQueue: () => audit.health().queued,
     auditHealthy: () => audit.health().ok,
     openCalls: () => calls.size,
     sealing: () => sealing?.health(),
     exportSinks: () => exports.statuses(),
+    retention: () => age.status(),
   });
 
   const policy = await createPolicyEngine({
@@ -332,7 +338,6 @@ async function assemble(
   });
   closers.push(() => exports.close());
 
-  const retention = createRetentionDesk(writer);
   const http = await createHttpServer(
     config.listen.http,
     {
@@ -380,6 +385,8 @@ async function assemble(
         auditReadiness(audit.health().ok),
         ...sealingReadiness(sealing),
         ...exportReadiness(exports.statuses()),
+        // Told, but no reason to take no calls: what is old goes when two people say so.
+        { name: 'retention', ok: true, message: age.message() },
         { name: 'policy', ok: true, message: `revision ${policy.revision().slice(0, 12)}` },
         {
           name: 'serving',

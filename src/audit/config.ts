@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { secretNotation } from '../core/settings.ts';
+import { durationNotation, secretNotation } from '../core/settings.ts';
 
 /** Fragment `audit`. */
 export const AuditSettings = Type.Object(
@@ -13,6 +13,12 @@ export const AuditSettings = Type.Object(
       pattern: '^[a-z0-9-]{1,32}$',
       default: 'k1',
       description: 'Name of that key in the log. Change it together with the key.',
+    }),
+    retention: Type.Unsafe<number>({
+      ...durationNotation,
+      default: '400d',
+      description:
+        'How long records are meant to be kept. Nothing goes by itself: "audit retention" says what is older.',
     }),
     former_digest_keys: Type.Array(
       Type.Object(

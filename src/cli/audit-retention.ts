@@ -12,7 +12,7 @@ import { timeOption } from './audit-filters.ts';
 import { type ClientOptions, type ClientSettings, callApi, clientSettings, downloadApi } from './client.ts';
 import { withClientOptions } from './client-options.ts';
 import type { CliContext } from './context.ts';
-import { table } from './output.ts';
+import { safeText, table } from './output.ts';
 import { readText } from './read-file.ts';
 
 type Reasoned = ClientOptions & { readonly reason: string };
@@ -20,6 +20,7 @@ type Reasoned = ClientOptions & { readonly reason: string };
 /** `talosgate audit hold` and `audit prune`: what is kept, and taking out what is old, with somebody else's agreement. */
 export function retentionCommands(audit: Command, context: CliContext): void {
   holdCommands(audit, context);
+  statusCommand(audit, context);
   const { output, env, clock } = context;
   const prune = audit
     .command('prune')
@@ -47,6 +48,42 @@ export function retentionCommands(audit: Command, context: CliContext): void {
       const taken = await takeOut(readText(options.retentionUrlFile).trim(), id);
       output.out(`${taken} partitions are gone; the log begins at ${minimum}`);
     });
+}
+
+interface StatusView {
+  readonly first: number;
+  readonly size: number;
+  readonly oldest?: string;
+  readonly limitDays: number;
+  readonly over: number;
+  readonly minimum: number;
+  readonly obstacle?: string;
+  readonly ahead: number;
+}
+
+function statusCommand(audit: Command, { output, env }: CliContext): void {
+  withClientOptions(audit.command('retention').description('how old the log has become, and what could be taken out'))
+    .option('-o, --output <format>', 'text or json', 'text')
+    .action(async (options: ClientOptions & { output: string }) => {
+      const status = (await callApi(clientSettings(options, env), 'GET', '/api/v1/audit/retention')) as StatusView;
+      if (options.output === 'json') output.out(JSON.stringify(status));
+      else for (const line of tellStatus(status)) output.out(safeText(line));
+    });
+}
+
+function tellStatus({ first, size, oldest, limitDays, over, minimum, obstacle, ahead }: StatusView): string[] {
+  const next =
+    minimum === first
+      ? 'nothing can be taken out: no whole partition is older'
+      : obstacle === undefined
+        ? `to take out records ${first} to ${minimum - 1}: talosgate audit prune request --before ${minimum} -m REASON`
+        : `records ${first} to ${minimum - 1} are older, but ${obstacle}`;
+  return [
+    `records ${first} to ${size - 1}${oldest === undefined ? '' : `, the first of ${oldest}`}`,
+    `${over} records are older than ${Number(limitDays.toFixed(1))} d (audit.retention)`,
+    next,
+    `${ahead} partitions lie ahead${ahead < 2 ? ': fewer than 2, see the process log' : ''}`,
+  ];
 }
 
 function holdCommands(audit: Command, { output, env }: CliContext): void {

@@ -25,8 +25,26 @@ export interface LegalHold {
   readonly at: number;
 }
 
+/** How old the log has become. Indexes; times in milliseconds since the epoch. */
+export interface RetentionStatus {
+  /** Lowest index that is there; equal to `size` when there is none. */
+  readonly first: number;
+  /** Index after the newest record. */
+  readonly size: number;
+  /** Records that were taken in before the time asked about. */
+  readonly over: number;
+  /** When the database took in the lowest one. */
+  readonly oldestAt: number | undefined;
+  /** Whole partitions that lie ahead of the one being filled. */
+  readonly ahead: number;
+}
+
 /** Retention as far as the gateway goes: it plans and records, and cannot take anything out. */
 export interface RetentionDesk {
+  /** How long records are meant to be kept, milliseconds. Nothing goes by itself when it is over. */
+  readonly limitMs: number;
+  /** What was taken in before the time, and how many partitions are left. */
+  status(before: number): Promise<RetentionStatus>;
   /** Records below the index, or taken in before the time, whichever is given. */
   plan(before: { readonly index: number } | { readonly time: number }): Promise<PrunePlan>;
   holds(): Promise<readonly LegalHold[]>;

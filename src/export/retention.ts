@@ -19,9 +19,30 @@ interface HoldRow {
   readonly added_at: Date;
 }
 
+interface StatusRow {
+  readonly first: number;
+  readonly size: number;
+  readonly over: number;
+  readonly oldest: Date | null;
+  readonly ahead: number;
+}
+
 /** Asks with a login of talosgate_writer. Rejects with GateError `audit-unavailable` when the database does not answer. */
-export function createRetentionDesk(on: Queryable): RetentionDesk {
+export function createRetentionDesk(on: Queryable, limitMs: number): RetentionDesk {
   return {
+    limitMs,
+    status: async before => {
+      const limit = new Date(before).toISOString();
+      const [row] = await ask<StatusRow>(on, 'SELECT * FROM talosgate.audit_retention_status($1)', [limit]);
+      if (row === undefined) throw new GateError('internal', 'internal error in talosgate, see its log');
+      return {
+        first: row.first,
+        size: row.size,
+        over: row.over,
+        oldestAt: row.oldest?.getTime(),
+        ahead: row.ahead,
+      };
+    },
     plan: async before => {
       const isIndex = 'index' in before;
       const limits: SqlValue[] = isIndex

@@ -7,6 +7,8 @@ export interface MetricsSources {
   readonly auditHealthy: () => boolean;
   readonly openCalls: () => number;
   readonly exportSinks: () => readonly SinkStatus[];
+  /** Undefined until the database has answered. */
+  readonly retention: () => { readonly over: number; readonly ahead: number } | undefined;
   /** Undefined where the log is not sealed. */
   readonly sealing: () => SealingFigures | undefined;
 }
@@ -74,6 +76,18 @@ export function createMetrics(sources: MetricsSources): Metrics {
   gauge(registry, 'talosgate_audit_queue', 'Audit records waiting to be durable.', sources.auditQueue);
   gauge(registry, 'talosgate_audit_up', '1 while audit records can be written.', () => Number(sources.auditHealthy()));
   gauge(registry, 'talosgate_open_calls', 'Calls in progress.', sources.openCalls);
+  gauge(
+    registry,
+    'talosgate_audit_records_past_retention',
+    'Audit records that are older than audit.retention.',
+    () => sources.retention()?.over ?? Number.NaN,
+  );
+  gauge(
+    registry,
+    'talosgate_audit_partitions_ahead',
+    'Whole partitions of the audit log ahead of the one being filled. Alarm below 2.',
+    () => sources.retention()?.ahead ?? Number.NaN,
+  );
   sealingGauges(registry, sources.sealing);
   sinkGauge(
     registry,

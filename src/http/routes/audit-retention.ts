@@ -33,6 +33,16 @@ const planSchema = Type.Object({
   lastAt: Type.Optional(Type.String()),
   obstacle: Type.Optional(Type.String({ description: 'Why it may not go.' })),
 });
+const statusSchema = Type.Object({
+  first: Type.Integer({ description: 'Lowest index there is.' }),
+  size: Type.Integer({ description: 'Index after the newest record.' }),
+  oldest: Type.Optional(Type.String({ description: 'When the first record was taken in.' })),
+  limitDays: Type.Number({ description: 'How long records are meant to be kept.' }),
+  over: Type.Integer({ description: 'Records that are older than that.' }),
+  minimum: Type.Integer({ description: 'Lowest index once all whole partitions that are older are gone.' }),
+  obstacle: Type.Optional(Type.String({ description: 'Why they may not go.' })),
+  ahead: Type.Integer({ description: 'Whole partitions ahead of the one being filled.' }),
+});
 const holdSchema = Type.Object({
   name: Type.String(),
   from: Type.Integer({ description: 'Everything from this index on is kept.' }),
@@ -55,6 +65,29 @@ export function auditRetentionRoutes(server: TypedServer, dependencies: HttpDepe
       schema: { tags: ['audit'], response: { 200: Type.Object({ holds: Type.Array(holdSchema) }) } },
     },
     async () => ({ holds: (await retention.holds()).map(hold => ({ ...hold, at: new Date(hold.at).toISOString() })) }),
+  );
+  server.get(
+    '/api/v1/audit/retention',
+    {
+      config: { access: readAccess },
+      schema: {
+        tags: ['audit'],
+        description: 'How old the log has become, and what could be taken out by the limit. Nothing goes by itself.',
+        response: { 200: statusSchema },
+      },
+    },
+    async () => {
+      const time = dependencies.clock.now() - retention.limitMs;
+      const { oldestAt, ...status } = await retention.status(time);
+      const { minimum, obstacle } = await retention.plan({ time });
+      return {
+        ...status,
+        limitDays: retention.limitMs / 86_400_000,
+        minimum,
+        ...(oldestAt === undefined ? {} : { oldest: new Date(oldestAt).toISOString() }),
+        ...(minimum === status.first || obstacle === undefined ? {} : { obstacle }),
+      };
+    },
   );
   server.post(
     '/api/v1/audit/holds',

@@ -56,6 +56,7 @@ const metrics = createMetrics({
   openCalls: () => calls.size,
   sealing: () => undefined,
   exportSinks: () => [],
+  retention: () => undefined,
 });
 const stages: CallStages = {
   clock,

@@ -69,6 +69,7 @@ const auditFunctions = {
     'audit_open_calls',
     'audit_partitions_extend',
     'audit_prune_plan',
+    'audit_retention_status',
     'audit_search_step',
     'export_fail',
     'export_forget',

@@ -45,6 +45,7 @@ describe('the description', () => {
       'get /api/v1/audit/config-history',
       'get /api/v1/audit/export',
       'get /api/v1/audit/holds',
+      'get /api/v1/audit/retention',
       'get /api/v1/audit/sinks',
       'get /api/v1/audit/stats',
       'get /api/v1/audit/tail',

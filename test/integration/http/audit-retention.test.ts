@@ -20,6 +20,9 @@ let admin: Session;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'talosgate-retention-'));
   stack = await startStack({
+    config: raw => {
+      Object.assign(raw['audit'] as object, { retention: '1ms' });
+    },
     policy: ['hold', 'prune', 'export']
       .map(verb => `p, user:bob@example.com, *, *, audit.${verb}, **, allow`)
       .concat(
@@ -107,6 +110,22 @@ test('old records go with a copy, a record and the agreement of somebody else, a
   expect((await as('bob', 'list', '--limit', '1')).code).toBe(0);
   expect((await run(id, 'again.jsonl')).error).toContain('not approved');
   await retention.close();
+});
+
+test('what is older than it is meant to be is told, and stays', async () => {
+  const told = await as('bob', 'retention');
+  expect(told.code).toBe(0);
+  expect(told.out).toMatch(
+    /^records 1024 to \d+, the first of 20.*\n\d+ records are older than 0 d .*\nnothing can be taken out: .*\n[2-9] partitions lie ahead\n$/,
+  );
+  await fill(2 * width);
+  const more = await as('bob', 'retention', '-o', 'json');
+  const status = JSON.parse(more.out) as { size: number; over: number };
+  expect(status).toMatchObject({ first: width, minimum: 2 * width, limitDays: expect.closeTo(0) as number });
+  expect(status.over).toBeGreaterThan(width);
+  expect(status.size).toBeGreaterThanOrEqual(width + status.over);
+  const ask = await as('bob', 'retention');
+  expect(ask.out).toContain(`talosgate audit prune request --before ${2 * width} -m`);
 });
 
 test('the login that takes records out can do that and nothing else, and the gateway cannot', async () => {

@@ -53,6 +53,7 @@ describe('readiness', () => {
       ready: true,
       checks: [
         { name: 'audit', ok: true },
+        { name: 'retention', ok: true, message: 'no record is older than 400 d' },
         { name: 'policy', ok: true },
         { name: 'serving', ok: true },
       ],
@@ -70,6 +71,7 @@ describe('readiness', () => {
       ready: false,
       checks: [
         { name: 'audit', ok: false },
+        { name: 'retention', ok: true },
         { name: 'policy', ok: true },
         { name: 'serving', ok: true },
       ],

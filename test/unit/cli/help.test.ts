@@ -49,6 +49,7 @@ describe('the command line', () => {
       'audit hold list',
       'audit hold add',
       'audit hold remove',
+      'audit retention',
       'audit prune',
       'audit prune request',
       'audit prune run',
