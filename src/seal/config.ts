@@ -25,7 +25,7 @@ export const SealingSettings = Type.Object(
         {
           url: Type.String({
             pattern: '^https?://',
-            description: 'Where the witness takes checkpoints, without /add-checkpoint.',
+            description: 'Where the witness takes checkpoints, without /add-checkpoint; http only on loopback.',
           }),
           key: Type.String({ description: 'Its verifier key: name+keyid+base64.' }),
         },
@@ -63,11 +63,20 @@ export function sealingProblems(settings: SealingSettings | undefined): Settings
     attempt(['origin'], 'write a name such as gate.example.com/audit', () => assertOrigin(origin));
   }
   for (const [index, witness] of witnesses.entries()) {
+    attempt(['witnesses', index, 'url'], 'write https://', () => assertPrivate(witness.url));
     attempt(['witnesses', index, 'key'], 'copy the key that the witness printed at its start', () => {
       if (parseVerifier(witness.key).type !== 'cosignature') throw new Error('this key is not one of a witness');
     });
   }
   return problems;
+}
+
+/** That a witness has seen more, or something else, is not signed, and stops the sealing: nobody on the way may say it. */
+function assertPrivate(url: string): void {
+  if (!URL.canParse(url)) throw new Error('this is no address');
+  const { protocol, hostname } = new URL(url);
+  if (protocol === 'https:' || /^(localhost|\[::1\]|127(\.\d{1,3}){3})$/.test(hostname)) return;
+  throw new Error('anybody on the way could answer for this witness');
 }
 
 function assertOrigin(origin: string): void {

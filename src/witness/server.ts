@@ -10,7 +10,7 @@ import { openWitnessState } from './state.ts';
 export interface WitnessOptions {
   readonly host: string;
   readonly port: number;
-  /** PEM texts; undefined: plain HTTP. Answers are signed either way, and requests hold nothing secret. */
+  /** PEM texts; undefined: plain HTTP, which gateways take on loopback only, because refusals are not signed. */
   readonly tls?: { readonly certificate: string; readonly key: string } | undefined;
   readonly signer: Signer;
   /** Logs that are witnessed, by origin and key. */
