@@ -160,7 +160,7 @@ async function takeOut(url: string, approval: string): Promise<number> {
           (thrown.sqlState === '55P03' || / is not sealed yet$/.test(thrown.message));
         tries += 1;
         if (!wait || tries > 120) {
-          throw new GateError('conflict', `${thrown instanceof Error ? thrown.message : String(thrown)}`, {
+          throw new GateError('conflict', thrown instanceof Error ? thrown.message : String(thrown), {
             cause: thrown,
           });
         }

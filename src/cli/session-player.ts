@@ -63,7 +63,7 @@ export async function playRecording(items: AsyncIterable<RecordingItem>, options
 }
 
 /** How a session ended, in words. */
-export function endLine(about: string, as: string, details: Readonly<Record<string, unknown>>): string {
+function endLine(about: string, as: string, details: Readonly<Record<string, unknown>>): string {
   if (as === 'lost') return `${about}: lost with its gateway`;
   const { cause, exitCode } = details;
   const code = typeof exitCode === 'string' ? `, exit code ${exitCode}` : '';

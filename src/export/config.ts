@@ -115,7 +115,7 @@ export const ExportSettings = Type.Object(
 export type ExportSettings = Type.Static<typeof ExportSettings>;
 
 /** Ways of sending; a sink has exactly one. */
-export const sinkKinds = ['webhook', 'syslog', 'otlp', 'file'] as const;
+const sinkKinds = ['webhook', 'syslog', 'otlp', 'file'] as const;
 
 /** What the schema cannot say. Empty when all is well. */
 export function exportProblems({ sinks }: ExportSettings): SettingsProblem[] {

@@ -11,7 +11,7 @@ import type { CallStages } from './stages.ts';
 const outcomeHoldMs = 2000;
 
 /** Trailer of a status that went out before its outcome was durable; its value is the call id. */
-export const pendingTrailer = 'outcome-pending';
+const pendingTrailer = 'outcome-pending';
 
 /** What became of a leg's outcome: `pending` when it was not durable in time, or cannot be. */
 type Written = 'durable' | 'pending';
