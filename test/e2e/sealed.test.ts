@@ -6,6 +6,8 @@ import { openSession, type Session } from '../../src/db/connection.ts';
 import { createSigner } from '../../src/tlog/note.ts';
 import { version } from '../support/calls.ts';
 import { type CliResult, cli } from '../support/cli.ts';
+import { DebugSession, debugSpec, pullImage } from '../support/debug-session.ts';
+import { vote } from '../support/http.ts';
 import { ask } from '../support/https.ts';
 import { type Replica, startReplica } from '../support/replica.ts';
 import { type Stack, startStack } from '../support/stack.ts';
@@ -67,6 +69,32 @@ test('its calls are covered by a checkpoint within seconds, and verify', async (
   expect((await verify()).code).toBe(5);
 });
 
+test('recordings of shells are verified with it, without their key', async () => {
+  const image = await pullImage(stack.as('bob'));
+  const session = new DebugSession(stack.as('bob'), debugSpec(image));
+  const id = await session.raise();
+  expect(await vote(stack.api('carol'), id)).toBe('approved');
+  await session.shows('# ');
+  session.type('id\r');
+  await session.shows('uid=0(root)');
+  session.type('exit 0\r');
+  await session.exits();
+  session.leave();
+  const pieces = `SELECT count(*) AS value FROM talosgate.audit_log WHERE kind = 'session.ended'`;
+  await until(async () => (await number(pieces)) === 1);
+  await callsAreSealed(1);
+  const good = await verify('--policy', policyFile());
+  expect([good.code, good.out]).toEqual([0, expect.not.stringContaining('recordings') as string]);
+
+  const piece = 'WHERE seq = (SELECT max(seq) FROM talosgate.session_chunk)';
+  const change = `UPDATE talosgate.session_chunk SET ciphertext = set_byte(ciphertext, 3, get_byte(ciphertext, 3) # 1) ${piece}`;
+  await findsAfter(change, 2, /ALTERED .*piece \d+ of the recording .* was changed/);
+  const exchange = `UPDATE talosgate.session SET keys = keys || ' '`;
+  await findsAfter(exchange, 2, /the keys of session .* were exchanged/);
+  const remove = `DELETE FROM talosgate.session_chunk ${piece}`;
+  await findsAfter(remove, 3, /GAP .*piece \d+ of the recording .* is gone/);
+});
+
 // Last: the log is another one afterwards.
 test('a log that was set back is signed no more, until its owner says why and under which name it goes on', async () => {
   const before = await callsAreSealed(1);
@@ -118,6 +146,20 @@ test('a log that was set back is signed no more, until its owner says why and un
     await next.close();
   }
 });
+
+/** Makes a change to the recordings as a superuser, verifies, and takes it back. */
+async function findsAfter(change: string, code: number, text: RegExp): Promise<void> {
+  const kept = ['session', 'session_chunk'].map(
+    table => `CREATE TABLE kept_${table} AS SELECT * FROM talosgate.${table};`,
+  );
+  const guard = (verb: string): string => `ALTER TABLE talosgate.session_chunk ${verb} TRIGGER ALL;`;
+  await admin.query(`BEGIN; ${kept.join(' ')} ${guard('DISABLE')} ${change}; COMMIT`);
+  const found = await verify('--policy', policyFile());
+  await admin.query(`BEGIN; DELETE FROM talosgate.session_chunk; DELETE FROM talosgate.session;
+    INSERT INTO talosgate.session SELECT * FROM kept_session; INSERT INTO talosgate.session_chunk SELECT * FROM kept_session_chunk;
+    DROP TABLE kept_session, kept_session_chunk; ${guard('ENABLE')} COMMIT`);
+  expect([found.code, found.out]).toEqual([code, expect.stringMatching(text)]);
+}
 
 /** What bringing back an older copy of the database comes to: nothing of what came after is left. */
 async function setBackTo(size: number): Promise<void> {

@@ -43,6 +43,7 @@ export async function openFileSource(files: FileTree): Promise<LogSource> {
     checkpoints: name => (name === origin ? readCheckpoints(files, list, newest) : none()),
     leaves: (_, from, to) => leaves(from, to),
     hasLeavesBeyond: () => Promise.resolve(false),
+    recordings: undefined,
     tile: (_, level, n) => full(level, n),
     tree: () => ({
       leaves: async (from, to) => splitHashes(await leaves(from, to)),

@@ -1,7 +1,7 @@
 import type { Queryable } from '../../db/query.ts';
 import { splitHashes } from '../../tlog/merkle.ts';
 import { columnRules, otherColumns } from './columns.ts';
-import type { LogCheckpoint, LogEntry, LogOrigin, LogSource } from './source.ts';
+import type { LogCheckpoint, LogEntry, LogOrigin, LogSource, RecordingSource, StoredChunk } from './source.ts';
 
 /** Records read at a time. */
 const page = 4_096;
@@ -89,6 +89,7 @@ export async function openPostgresSource(on: Queryable): Promise<LogSource> {
       return row?.found === true;
     },
     tile,
+    recordings: recordingsOf(ask),
     tree: origin => ({
       leaves: async (from, to) => splitHashes(await leaves(origin, from, to)),
       tile: async (level, n) => {
@@ -125,6 +126,30 @@ async function* readEntries(ask: Ask, names: readonly string[], end: { size: num
       return { idx, leaf, body, columns: Object.fromEntries(names.map((name, at) => [name, found[at]])) };
     });
   }
+}
+
+/** Ids come from bodies that may be anybody's: what is no UUID names no session. */
+const isUuid = (text: string): boolean => /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
+
+function recordingsOf(ask: Ask): RecordingSource {
+  return {
+    keysDigest: async session => {
+      if (!isUuid(session)) return undefined;
+      const [row] = await ask<{ digest: string }>(
+        `SELECT encode(sha256(convert_to(keys, 'UTF8')), 'hex') AS digest FROM talosgate.session_list WHERE id = $1::uuid`,
+        [session],
+      );
+      return row?.digest;
+    },
+    chunks: async (session, seqs) => {
+      if (!isUuid(session)) return [];
+      return await ask<StoredChunk>(
+        `SELECT seq, direction, encode(sha256(ciphertext), 'hex') AS sha256, length(ciphertext) AS size
+         FROM talosgate.session_content WHERE session_id = $1::uuid AND seq = ANY($2::bigint[])`,
+        [session, seqs],
+      );
+    },
+  };
 }
 
 async function* readCheckpoints(ask: Ask, origin: string, until: number): AsyncGenerator<LogCheckpoint> {

@@ -1,32 +1,24 @@
+import type { Body, Say } from './body.ts';
+import { BootCheck } from './boot-check.ts';
 import { firstOddColumn } from './columns.ts';
 import type { Findings } from './findings.ts';
+import { GrantCheck } from './grant-check.ts';
+import { SessionCheck } from './session-check.ts';
 import type { LogEntry } from './source.ts';
 
-/** How far a boot has come. */
-interface Boot {
-  wseq: number;
-  ended: 'closed' | 'lost' | undefined;
-  /** Time of its end, as claimed. */
-  endedAt: number;
-}
-
-type Body = Readonly<Record<string, unknown>>;
-
-/** How long after the end of its process an intent may stay without an end, milliseconds. */
-const reapMs = 300_000;
-
 /**
- * What must hold of the records themselves, one after the other: columns are copies of the body, counters of each boot
- * have no gap, boots begin and end once, and every intent ends in one way. Memory grows with open calls and boots only.
+ * What must hold of the records themselves, one after the other: columns are copies of the body, boots count and end, every
+ * intent ends in one way, approvals and recordings are whole. Memory grows with open calls, boots, approvals and sessions.
  */
 export class RecordCheck {
   readonly #findings: Findings;
-  readonly #boots = new Map<string, Boot>();
+  readonly #boots: BootCheck;
+  readonly #grants: GrantCheck;
+  readonly sessions: SessionCheck;
   /** Calls without an end yet: the boot and the index of the intent. */
   readonly #open = new Map<string, { readonly boot: string; readonly idx: number }>();
   /** Calls that ended in an unknown; one outcome may still follow, marked late. */
   readonly #unknown = new Set<string>();
-  readonly #claims = new Map<string, number>();
   readonly forks = new Map<number, Body>();
   readonly prunes: Body[] = [];
   /** True when the log begins later than with record 0: what began before is not known. */
@@ -36,6 +28,9 @@ export class RecordCheck {
   constructor(findings: Findings, pruned: boolean) {
     this.#findings = findings;
     this.#pruned = pruned;
+    this.#boots = new BootCheck(findings, pruned);
+    this.#grants = new GrantCheck(pruned);
+    this.sessions = new SessionCheck(findings, pruned);
   }
 
   /** Claimed time of the newest record, milliseconds since the epoch. */
@@ -52,54 +47,35 @@ export class RecordCheck {
     }
     const boot = String(body['bootId']);
     const wseq = Number(body['wseq']);
-    const say = (kind: 'altered' | 'gap', text: string): void =>
+    const time = Date.parse(String(body['time']));
+    const say: Say = (kind, text) =>
       this.#findings.add({ kind, index: entry.idx, boot, wseq, text: `record ${entry.idx}: ${text}` });
     if (entry.columns !== undefined) {
       const odd = firstOddColumn(entry.columns, body);
       if (odd !== undefined) say('altered', `column ${odd} is not what the body says`);
     }
-    this.#checkBoot(boot, wseq, body, say);
+    this.#boots.take(entry.idx, boot, wseq, time, body, say);
+    this.#grants.take(body, say);
     this.#checkCall(entry, boot, body, say);
     if (body['kind'] === 'audit.fork') this.forks.set(entry.idx, body);
     if (body['kind'] === 'audit.prune') this.prunes.push(body);
-    const time = Date.parse(String(body['time']));
+    this.sessions.take(entry.idx, body, say);
     if (Number.isFinite(time)) this.#time = Math.max(this.#time, time);
     return time;
   }
 
   /** To be called after the last record. */
   finish(): void {
+    this.#boots.finish();
     for (const [call, { boot, idx }] of this.#open) {
-      const known = this.#boots.get(boot);
-      if (known?.ended === undefined || this.#time - known.endedAt < reapMs) continue;
-      const wseq = known.wseq;
+      const wseq = this.#boots.overAt(boot, this.#time);
+      if (wseq === undefined) continue;
       const text = `record ${idx}: the call ${call.split('/')[0] ?? ''} has no end, though its boot is over`;
       this.#findings.add({ kind: 'gap', index: idx, boot, wseq, text });
     }
   }
 
-  #checkBoot(boot: string, wseq: number, body: Body, say: (kind: 'altered' | 'gap', text: string) => void): void {
-    const known = this.#boots.get(boot);
-    if (known === undefined) {
-      if (!this.#pruned && wseq !== 1) say('gap', `boot ${boot} begins with its record ${wseq}`);
-      if (wseq === 1 && body['kind'] !== 'boot.open') say('altered', `boot ${boot} does not begin with boot.open`);
-    } else if (wseq !== known.wseq + 1) {
-      const kind = wseq > known.wseq ? 'gap' : 'altered';
-      say(kind, `boot ${boot} continues with its record ${wseq} after ${known.wseq}`);
-    } else if (known.ended === 'closed') {
-      say('altered', `boot ${boot} was closed before`);
-    }
-    const now: Boot = known ?? { wseq, ended: undefined, endedAt: 0 };
-    now.wseq = wseq;
-    const time = Date.parse(String(body['time']));
-    if (body['kind'] === 'boot.close') Object.assign(now, { ended: 'closed', endedAt: time });
-    this.#boots.set(boot, now);
-    if (body['kind'] !== 'boot.lost') return;
-    const lost = this.#boots.get(String((body['details'] as Body | undefined)?.['boot']));
-    if (lost !== undefined && lost.ended === undefined) Object.assign(lost, { ended: 'lost', endedAt: time });
-  }
-
-  #checkCall(entry: LogEntry, boot: string, body: Body, say: (kind: 'altered' | 'gap', text: string) => void): void {
+  #checkCall(entry: LogEntry, boot: string, body: Body, say: Say): void {
     const late = entry.columns?.['late'];
     const kind = body['kind'];
     const isLate = (expected: boolean): void => {
@@ -117,7 +93,6 @@ export class RecordCheck {
     if (kind === 'call.intent') {
       if (this.#open.has(call) || this.#unknown.has(call)) say('altered', 'the call has an intent already');
       this.#open.set(call, { boot, idx: entry.idx });
-      this.#checkClaim(body, say);
       isLate(false);
       return;
     }
@@ -131,14 +106,6 @@ export class RecordCheck {
     const isSecond = this.#unknown.delete(call);
     if (!wasOpen && !isSecond && !this.#pruned && late !== true) say('gap', 'the call has an outcome and no intent');
     if (!this.#pruned) isLate(!wasOpen);
-  }
-
-  /** A grant is used once: all intents that name it belong to one call. */
-  #checkClaim(body: Body, say: (kind: 'altered' | 'gap', text: string) => void): void {
-    if (typeof body['approvalId'] !== 'string' || body['risk'] !== 'shell') return;
-    const uses = (this.#claims.get(body['approvalId']) ?? 0) + 1;
-    this.#claims.set(body['approvalId'], uses);
-    if (uses > 1) say('altered', `approval ${body['approvalId']} was used before`);
   }
 }
 

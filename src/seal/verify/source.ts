@@ -29,6 +29,23 @@ export interface LogOrigin {
   readonly record: number | undefined;
 }
 
+/** A stored chunk of a recording: its place, and what the log has to say of it. */
+export interface StoredChunk {
+  readonly seq: number;
+  readonly direction: string;
+  /** Of the ciphertext, hex. */
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/** Recordings of sessions beside the log. */
+export interface RecordingSource {
+  /** SHA-256, hex, of the wrapped keys; undefined where the session is not stored. */
+  keysDigest(session: string): Promise<string | undefined>;
+  /** Those of the chunks that are stored. */
+  chunks(session: string, seqs: readonly number[]): Promise<readonly StoredChunk[]>;
+}
+
 /** Where a log is verified from: Postgres, a bundle, or static tiles. Reads only; everything comes in ascending order. */
 export interface LogSource {
   readonly origins: readonly LogOrigin[];
@@ -47,4 +64,6 @@ export interface LogSource {
   /** The full tile as it is stored; undefined where it is missing. */
   tile(origin: string, level: number, n: number): Promise<Buffer | undefined>;
   tree(origin: string): TileSource;
+  /** Undefined where recordings are kept elsewhere. */
+  readonly recordings: RecordingSource | undefined;
 }

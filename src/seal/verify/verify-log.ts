@@ -82,6 +82,7 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
 
   for (let page = first; page.done !== true; page = await pages.next()) {
     for (const entry of page.value) await take(entry);
+    await records.sessions.compare(source.recordings, false);
     options.progress?.(count);
   }
   for (let due = await checkpoints.peek(); due !== undefined; due = await checkpoints.peek()) {
@@ -97,6 +98,7 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
     });
   }
   records.finish();
+  await records.sessions.compare(source.recordings, true);
   await tree?.finish();
   explain(findings, records, begin, forks, tree);
   judgeAge(findings, options, source, tree, { firstUnsealed, firstUnanchored, newest: records.time });
