@@ -28,8 +28,8 @@ export interface Discovery {
 }
 
 /**
- * Asks each cluster that has `discovery` for its members, at once and then in its interval: its control-plane nodes one
- * after the other, then the rest, until one answers. When none does, the last list stays.
+ * Asks each cluster that has `discovery` for its members, at once and then in its interval: configured
+ * control-plane nodes one after the other, the other configured ones, then the rest, until one answers. When none does, the last list stays.
  */
 export function startDiscovery(options: DiscoveryOptions): Discovery {
   const stop = new AbortController();
@@ -91,11 +91,14 @@ class ClusterDiscovery {
   }
 
   async #ask(): Promise<{ readonly members: readonly Member[]; readonly toldBy: string }> {
-    const { name } = this.#cluster;
-    const isFirst = (target: Target): number => (target.labels['role'] === 'controlplane' ? 0 : 1);
+    const { name, nodes } = this.#cluster;
+    // A member says itself what it is, and none that says so comes before those that somebody wrote down.
+    const configured = new Set(nodes.map(node => node.name));
+    const rank = ({ node, labels }: Target): number =>
+      (configured.has(node) ? 0 : 2) + (labels['role'] === 'controlplane' ? 0 : 1);
     const targets = this.#o.fleet.targets.filter(target => target.cluster === name);
     let last: unknown = new GateError('upstream-unavailable', 'there is no node to ask');
-    for (const target of targets.toSorted((a, b) => isFirst(a) - isFirst(b))) {
+    for (const target of targets.toSorted((a, b) => rank(a) - rank(b))) {
       try {
         const members = await this.#o.list(target, this.#signal);
         if (members.length > 0) return { members, toldBy: target.node };

@@ -142,6 +142,13 @@ describe('startDiscovery', () => {
     expect(world.names()).toEqual(['w1', 'cp1', 'w2']);
   });
 
+  it('asks no member before all configured nodes, whatever it says of itself', async () => {
+    const away = new Error('away');
+    const world = setUp([[member('a9', '10.0.0.19', 'controlplane')], away, away, away]);
+    await world.over;
+    expect(world.asked.slice(0, 4)).toEqual(['cp1', 'cp1', 'w1', 'a9']);
+  });
+
   it('records changes and departures, and nothing where there is none', async () => {
     const moved = member('w2', '10.0.0.99');
     const world = setUp([[w2, w3], [w3, w2], [moved], [moved]]);
