@@ -21,6 +21,10 @@ export function exportCommand(audit: Command, { output, env, clock }: CliContext
     .option('--to <index>', 'last index; else the newest when the export begins')
     .action(async (options: Options) => {
       const { format, out } = options;
+      if (format === 'bundle') {
+        const how = 'talosgate audit bundle FOLDER --config talosgate.yaml';
+        throw new GateError('bad-request', `a bundle is written from the database, not through the gateway: ${how}`);
+      }
       if (!Object.hasOwn(fileFormats, format)) {
         throw new GateError('bad-request', `unknown format ${format}; there are ${formats}`);
       }

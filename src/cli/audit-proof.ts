@@ -1,14 +1,14 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { GateError } from '../core/gate-error.ts';
 import { parseDuration } from '../core/settings.ts';
 import { proveRecord } from '../seal/prove.ts';
 import type { Report } from '../seal/verify/findings.ts';
 import { verifyLog } from '../seal/verify/verify-log.ts';
-import { writeBundle } from '../seal/write-bundle.ts';
 import { createSigner, generateKey } from '../tlog/note.ts';
 import { verifyProof } from '../tlog/tlog-proof.ts';
+import { writeBundleFolder } from './audit-bundle.ts';
 import {
   openSource,
   readTrust,
@@ -27,6 +27,7 @@ export function auditProofCommands(parent: Command, context: CliContext): void {
   withTrust(withSource(audit.command('verify').description('verify the whole log against its signed tree')))
     .option('--anchor <file...>', 'checkpoint that was kept elsewhere')
     .option('--max-age <duration>', 'longest time a record may be without cosigned checkpoint', '5m')
+    .option('--begins-at <index>', 'first record that is expected, for a part of a log')
     .option('-o, --output <format>', 'text or json', 'text')
     .action(async (options: VerifyCommand) => {
       process.exitCode = await verify(options, context);
@@ -47,13 +48,8 @@ export function auditProofCommands(parent: Command, context: CliContext): void {
   withSource(
     audit.command('bundle <folder>').description('write the log as a bundle that can be verified by itself'),
   ).action(async (folder: string, options: SourceOptions) => {
-    const { source, close } = await openSource(options, context);
-    try {
-      const result = await said(() => writeBundle(source, (path, content) => put(folder, path, content)));
-      context.output.out(`wrote records ${result.first} to ${result.size - 1} of ${result.origin} to ${folder}`);
-    } finally {
-      await close();
-    }
+    const { first, size, origin } = await writeBundleFolder(folder, options, {}, context);
+    context.output.out(`wrote records ${first} to ${size - 1} of ${origin} to ${folder}`);
   });
   audit
     .command('keygen <file>')
@@ -70,16 +66,23 @@ export function auditProofCommands(parent: Command, context: CliContext): void {
     });
 }
 
-type VerifyCommand = SourceOptions & TrustOptions & { anchor?: string[]; maxAge: string; output: string };
+type VerifyCommand = SourceOptions &
+  TrustOptions & { anchor?: string[]; maxAge: string; beginsAt?: string; output: string };
 
 async function verify(options: VerifyCommand, context: CliContext): Promise<number> {
   const maxAgeMs = parseDuration(options.maxAge);
   if (maxAgeMs === undefined) throw new GateError('bad-request', 'write --max-age as a duration: 5m');
+  const beginsAt = options.beginsAt === undefined ? undefined : Number(options.beginsAt);
+  if (beginsAt !== undefined && !Number.isSafeInteger(beginsAt)) {
+    throw new GateError('bad-request', 'write --begins-at as the index of a record');
+  }
   const policy = await readTrust(options);
   const anchors = await said(() => Promise.all((options.anchor ?? []).map(file => readFile(file, 'utf8'))));
   const { source, close } = await openSource(options, context);
   try {
-    const report = await said(() => verifyLog(source, { policy, anchors, maxAgeMs, now: context.clock.now() }));
+    const report = await said(() =>
+      verifyLog(source, { policy, anchors, maxAgeMs, beginsAt, now: context.clock.now() }),
+    );
     if (options.output === 'json') context.output.out(JSON.stringify(report));
     else tell(report, context.output);
     return report.exitCode;
@@ -130,12 +133,6 @@ async function prove(
     await close();
   }
   if (proofs === 0) throw new GateError('not-found', 'the log holds no record of this call');
-}
-
-async function put(folder: string, path: string, content: Buffer): Promise<void> {
-  const file = join(folder, path);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, content, { flag: 'wx' });
 }
 
 function seen(seconds: number | undefined): string {

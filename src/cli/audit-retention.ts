@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import { GateError } from '../core/gate-error.ts';
 import { openSession, type Session } from '../db/connection.ts';
 import { DatabaseError } from '../db/database-error.ts';
+import { writeBundleFolder } from './audit-bundle.ts';
 import { timeOption } from './audit-filters.ts';
 import { type ClientOptions, type ClientSettings, callApi, clientSettings, downloadApi } from './client.ts';
 import { withClientOptions } from './client-options.ts';
@@ -15,6 +16,12 @@ import type { CliContext } from './context.ts';
 import { safeText, table } from './output.ts';
 import { readText } from './read-file.ts';
 
+type RunOptions = ClientOptions & {
+  readonly out: string;
+  readonly retentionUrlFile: string;
+  readonly bundleOut?: string;
+  readonly databaseUrlEnv?: string;
+};
 type Reasoned = ClientOptions & { readonly reason: string };
 
 /** `talosgate audit hold` and `audit prune`: what is kept, and taking out what is old, with somebody else's agreement. */
@@ -38,9 +45,19 @@ export function retentionCommands(audit: Command, context: CliContext): void {
   withClientOptions(prune.command('run <approval>').description('copy the records, record that they go, take them out'))
     .requiredOption('--out <file>', 'copy of the records as JSON Lines; must not exist yet')
     .requiredOption('--retention-url-file <file>', 'file with the postgres:// URL of the login that may take them out')
-    .action(async (id: string, options: ClientOptions & { out: string; retentionUrlFile: string }) => {
+    .option('--bundle-out <folder>', 'also copy them as a bundle that can be verified; needs --database-url-env')
+    .option(
+      '--database-url-env <name>',
+      'environment variable with the postgres:// URL of a login that may read the log',
+    )
+    .action(async (id: string, options: RunOptions) => {
       const settings = clientSettings(options, env);
       const { first, minimum } = await rangeOf(settings, id);
+      if (options.bundleOut !== undefined) {
+        const part = { from: first, covering: minimum };
+        const { size } = await writeBundleFolder(options.bundleOut, options, part, context);
+        output.out(`${options.bundleOut}: records ${first} to ${size - 1} as a bundle`);
+      }
       const { digest, records } = await copyRange(settings, first, minimum, options.out);
       output.out(`${options.out}: ${records} records, SHA-256 ${digest}`);
       const path = `/api/v1/audit/prunes/${encodeURIComponent(id)}/record`;

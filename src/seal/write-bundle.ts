@@ -18,6 +18,8 @@ export interface BundleOptions {
   readonly from?: number | undefined;
   /** Ends with the newest checkpoint of at most this size. Default: the newest. */
   readonly upTo?: number | undefined;
+  /** Ends with the first checkpoint over everything below this index, instead; with a cosigned one where there is any. */
+  readonly covering?: number | undefined;
   /** Ends with a checkpoint that has a cosignature, where there is one. Default true. */
   readonly cosigned?: boolean | undefined;
 }
@@ -47,12 +49,18 @@ export async function writeBundle(source: LogSource, put: PutFile, options: Bund
 async function lastCheckpoint(
   source: LogSource,
   origin: string,
-  { upTo = Number.MAX_SAFE_INTEGER, cosigned = true }: BundleOptions,
+  { upTo = Number.MAX_SAFE_INTEGER, covering, cosigned = true }: BundleOptions,
 ): Promise<LogCheckpoint | undefined> {
   let last: LogCheckpoint | undefined;
   let signed: LogCheckpoint | undefined;
   for await (const found of source.checkpoints(origin)) {
     if (found.size > upTo) break;
+    if (covering !== undefined) {
+      if (found.size < covering) continue;
+      last ??= found;
+      if (!cosigned || found.cosignatures.length > 0) return found;
+      continue;
+    }
     last = found;
     if (found.cosignatures.length > 0) signed = found;
   }

@@ -16,6 +16,8 @@ export interface VerifyOptions {
   readonly anchors?: readonly string[] | undefined;
   /** Longest time that a record may be without checkpoint, or without enough witnesses, in milliseconds. Default 5 minutes. */
   readonly maxAgeMs?: number | undefined;
+  /** First record that is expected; for a part of a log, which needs no record of why it does not begin with 0. */
+  readonly beginsAt?: number | undefined;
   /** The time now, milliseconds since the epoch. */
   readonly now: number;
   /** Called now and then with the number of records that were read. */
@@ -100,7 +102,9 @@ export async function verifyLog(source: LogSource, options: VerifyOptions): Prom
   records.finish();
   await records.sessions.compare(source.recordings, true);
   await tree?.finish();
-  explain(findings, records, begin, forks, tree);
+  explain(findings, records, forks, tree);
+  if (begin > 0 && begin === options.beginsAt) findings.note(`records below ${begin} were not looked at`);
+  else if (begin > 0) explainBeginning(findings, records, begin, tree?.covering);
   judgeAge(findings, options, source, tree, { firstUnsealed, firstUnanchored, newest: records.time });
   if (source.uncovered.length > 0) findings.note(`columns that nothing confirms: ${source.uncovered.join(', ')}`);
   return {
@@ -205,11 +209,10 @@ async function formerMilestones(
   return milestones;
 }
 
-/** Forks and missing beginnings are well where a record says why. */
+/** Forks are well where a record says why. */
 function explain(
   findings: Findings,
   records: RecordCheck,
-  begin: number,
   forks: readonly ForkNote[],
   tree: TreeCheck | undefined,
 ): void {
@@ -230,7 +233,6 @@ function explain(
       text: `the log does not continue the checkpoint of ${size} records${lost}`,
     });
   }
-  if (begin > 0) explainBeginning(findings, records, begin, tree?.covering);
 }
 
 /** A prune may have been cut off between two partitions; more than its record says may not be gone. */

@@ -78,6 +78,11 @@ describe('audit export', () => {
     expect((await readFile(out, 'utf8')).split('\n').length - 1).toBe(count);
   });
 
+  test('names the way to a bundle', async () => {
+    const { code, error } = await carol('--format', 'bundle', '--out', join(folder, 'never'));
+    expect([code, error]).toEqual([1, expect.stringContaining('talosgate audit bundle FOLDER')]);
+  });
+
   test('needs audit.export, which audit.read does not bring', async () => {
     await stack.addPolicy('p, user:alice@example.com, *, *, audit.read, **, allow');
     expect((await ask(stack.api('alice'), '/api/v1/audit?limit=1')).status).toBe(200);

@@ -3,6 +3,7 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AuditLog } from '../../../src/audit/log.ts';
+import { writeBundleFolder } from '../../../src/cli/audit-bundle.ts';
 import { callApi } from '../../../src/cli/client.ts';
 import { systemClock } from '../../../src/core/clock.ts';
 import { openSession, type Session } from '../../../src/db/connection.ts';
@@ -92,7 +93,9 @@ const verify = (): Promise<CliResult> => offline('verify', '--database-url-env',
 
 function asBob(...words: string[]): Promise<CliResult> {
   const { server, ca = '', certificate = '', key: file = '' } = stack.api('bob');
-  return cli(['audit', ...words, '--server', server, '--ca', ca, '--certificate', certificate, '--key', file]);
+  return cli(['audit', ...words, '--server', server, '--ca', ca, '--certificate', certificate, '--key', file], {
+    env: { DB: stack.database.readerUrl },
+  });
 }
 
 async function approved(before: number): Promise<string> {
@@ -117,6 +120,7 @@ test('nothing goes before it is sealed, and what is left verifies, proves and is
   const done = await asBob(
     ...['prune', 'run', id, '--out', join(stack.directory, 'copy.jsonl')],
     ...['--retention-url-file', join(stack.directory, 'retention.url')],
+    ...['--bundle-out', join(stack.directory, 'gone'), '--database-url-env', 'DB'],
   );
   expect({ error: done.error, code: done.code }).toEqual({ error: '', code: 0 });
   await sealing.close();
@@ -143,6 +147,19 @@ test('a bundle of what is left verifies by itself', async () => {
   expect((await offline('bundle', folder, '--database-url-env', 'DB')).code).toBe(0);
   const found = await offline('verify', '--bundle', folder, ...trust);
   expect([found.code, found.out]).toEqual([0, expect.stringContaining(`records below ${width} were pruned`)]);
+});
+
+test('what went verifies from its copy, and a part of a log where it is said to begin', async () => {
+  const gone = await offline('verify', '--bundle', join(stack.directory, 'gone'), ...trust);
+  expect([gone.code, gone.out]).toEqual([0, expect.stringMatching(/^\d+ records, .*good\n$/s)]);
+  const rest = join(stack.directory, 'rest');
+  const context = { output: { out: () => undefined, error: () => undefined }, env: { DB: stack.database.readerUrl } };
+  const part = { from: width + 7, covering: width + 8 };
+  await writeBundleFolder(rest, { databaseUrlEnv: 'DB' }, part, { ...context, clock: systemClock });
+  expect((await offline('verify', '--bundle', rest, ...trust)).code).toBe(4);
+  expect((await offline('verify', '--bundle', rest, ...trust, '--begins-at', String(width))).code).toBe(4);
+  const said = await offline('verify', '--bundle', rest, ...trust, '--begins-at', String(width + 7));
+  expect([said.code, said.out]).toEqual([0, expect.stringContaining(`records below ${width + 7} were not looked at`)]);
 });
 
 test.each([
