@@ -143,7 +143,8 @@ export async function startInteropServer(keys: Keys, seen: grpc.Metadata[]): Pro
   const unary: grpc.handleUnaryCall<Buffer, Buffer> = (call, done) => {
     const trailers = echo(call);
     const { sizes, status } = read(call.request, 3);
-    if (status !== undefined) done({ code: status.code as grpc.status, details: status.message, metadata: trailers });
+    if (status !== undefined)
+      done(Object.assign(new Error(status.message), { ...status, details: status.message, metadata: trailers }));
     else done(null, payloadMessage(sizes[0] ?? 0), trailers);
   };
   const empty: grpc.handleUnaryCall<Buffer, Buffer> = (_call, done) => {
