@@ -1,6 +1,6 @@
 // A gateway process of its own under large and many streams, and what its memory does meanwhile.
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromBinary } from '@bufbuild/protobuf';
@@ -23,13 +23,20 @@ export interface OwnGateway {
   h2(person: Person): Promise<H2Client>;
   /** Resident memory, MiB. */
   rss(): Promise<number>;
+  /** Memory in use after a garbage collection, on the heap and outside of it, MiB. */
+  live(): Promise<number>;
   /** Sends SIGTERM and gives the exit code. */
   stop(): Promise<number | null>;
 }
 
 /** The stack needs log level info: the process says there where it listens. */
 export async function startOwnGateway(stack: Stack): Promise<OwnGateway> {
-  const run = startCli(['serve', '--config', join(stack.directory, 'talosgate.yaml')]);
+  const memoryFile = join(stack.directory, 'memory');
+  await writeFile(memoryFile, '');
+  const reporter = new URL('live-memory.ts', import.meta.url).href;
+  const run = startCli(['serve', '--config', join(stack.directory, 'talosgate.yaml')], {
+    env: { NODE_OPTIONS: `--expose-gc --import=${reporter}`, MEMORY_FILE: memoryFile },
+  });
   const said = (): string | undefined => /"grpc":\{[^}]*"port":(\d+)/.exec(run.out)?.[1];
   await until(
     () => said() !== undefined || run.process.exitCode !== null,
@@ -47,6 +54,17 @@ export async function startOwnGateway(stack: Stack): Promise<OwnGateway> {
       const status = await readFile(`/proc/${run.process.pid ?? 0}/status`, 'utf8');
       return Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024);
     },
+    live: async () => {
+      const reports = async (): Promise<string[]> => (await readFile(memoryFile, 'utf8')).split('\n').slice(0, -1);
+      const { length } = await reports();
+      run.process.kill('SIGUSR2');
+      await until(
+        async () => (await reports()).length > length,
+        () => 'no report of its memory',
+        30_000,
+      );
+      return Number((await reports())[length]) / mib;
+    },
     stop: async () => {
       run.process.kill('SIGTERM');
       return (await run.done).code;
@@ -54,12 +72,8 @@ export async function startOwnGateway(stack: Stack): Promise<OwnGateway> {
   };
 }
 
-export interface StreamFigures {
-  readonly mib: number;
+export interface StreamFigures extends SnapshotEnd {
   readonly seconds: number;
-  /** etcd's own SHA-256 behind the snapshot fits what came before it. */
-  readonly intact: boolean;
-  readonly code: number | undefined;
   /** Memory of the gateway before, and at most while the stream ran. */
   readonly rssMiB: readonly [before: number, most: number];
 }
@@ -83,6 +97,53 @@ export async function readSnapshot(gateway: OwnGateway, pauseMs: number): Promis
     });
   }, 50);
   const started = performance.now();
+  const end = await read(client, pauseMs === 0 ? Infinity : 2 * mib, () => sleep(pauseMs));
+  clearInterval(watching);
+  await client.close();
+  const seconds = Math.round((performance.now() - started) / 100) / 10;
+  return { ...end, seconds, rssMiB: [before, most] };
+}
+
+export interface StallFigures extends SnapshotEnd {
+  /** Memory in use at the gateway before, and while the reader stood still. */
+  readonly liveMiB: readonly [before: number, stalled: number];
+}
+
+/** Reads an etcd snapshot through the gateway and stops once, in its first half, until the memory of the gateway has come to rest. */
+export async function stallSnapshot(gateway: OwnGateway, afterBytes: number): Promise<StallFigures> {
+  const client = await gateway.h2('carol');
+  await client.unary(paths.version, Buffer.of(), [['node', cp]]);
+  const before = await gateway.live();
+  let stalled: number | undefined;
+  const end = await read(client, afterBytes, async () => {
+    stalled ??= await atRest(gateway);
+  });
+  await client.close();
+  if (stalled === undefined) throw new Error('the stream was over before its reader could stop');
+  return { ...end, liveMiB: [before, stalled] };
+}
+
+/** A gateway that buffers takes in more with every look, until it has everything. */
+async function atRest(gateway: OwnGateway): Promise<number> {
+  let last = await gateway.live();
+  for (let calm = 0; calm < 4; ) {
+    await sleep(100);
+    const now = await gateway.live();
+    calm = now < last + 0.5 ? calm + 1 : 0;
+    last = now;
+  }
+  return last;
+}
+
+interface SnapshotEnd {
+  readonly mib: number;
+  /** etcd's own SHA-256 behind the snapshot fits what came before it. */
+  readonly intact: boolean;
+  readonly code: number | undefined;
+}
+
+/** Reads a whole snapshot, and stands still each time so many bytes have come, until `pause` is over. */
+async function read(client: H2Client, every: number, pause: () => Promise<void>): Promise<SnapshotEnd> {
   const stream = client.session.request({
     ':method': 'POST',
     ':path': '/machine.MachineService/EtcdSnapshot',
@@ -100,31 +161,27 @@ export async function readSnapshot(gateway: OwnGateway, pauseMs: number): Promis
   (stream as NodeJS.EventEmitter).on('trailers', (_headers: object, _flags: number, raw: string[]) => {
     trailers = raw;
   });
-  stream.on('data', (chunk: Buffer) => {
-    for (const { payload } of splitter.push(chunk)) {
-      const data = Buffer.concat([tail, fromBinary(DataSchema, payload).bytes]);
-      bytes += data.length - tail.length;
-      tail = data.subarray(Math.max(0, data.length - 32));
-      sum.update(data.subarray(0, data.length - tail.length));
-    }
-    if (pauseMs === 0 || bytes - pausedAt < 2 * mib) return;
-    pausedAt = bytes;
-    stream.pause();
-    setTimeout(() => stream.resume(), pauseMs);
-  });
   await new Promise((resolve, reject) => {
+    stream.on('data', (chunk: Buffer) => {
+      for (const { payload } of splitter.push(chunk)) {
+        const data = Buffer.concat([tail, fromBinary(DataSchema, payload).bytes]);
+        bytes += data.length - tail.length;
+        tail = data.subarray(Math.max(0, data.length - 32));
+        sum.update(data.subarray(0, data.length - tail.length));
+      }
+      if (bytes - pausedAt < every) return;
+      pausedAt = bytes;
+      stream.pause();
+      pause().then(() => stream.resume(), reject);
+    });
     stream.on('close', resolve);
     stream.on('error', reject);
   });
-  clearInterval(watching);
-  await client.close();
   const code = field(trailers, 'grpc-status');
   return {
     mib: Math.round(bytes / mib),
-    seconds: Math.round((performance.now() - started) / 100) / 10,
     intact: sum.digest().equals(tail),
     code: code === undefined ? undefined : Number(code),
-    rssMiB: [before, most],
   };
 }
 
