@@ -1,2 +1,0 @@
--- Kept free for a change that is under way.
-SELECT 1;
