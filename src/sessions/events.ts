@@ -34,14 +34,14 @@ export function directionOf(kind: SessionEvent['kind']): Direction {
   return kind === 'output' || kind === 'exit' ? 'out' : 'in';
 }
 
-/** Encodes one event; a chunk is any number of them one after the other. */
-export function encodeEvent(event: SessionEvent): Buffer {
+/** Encodes one event, in pieces so that output is not copied; a chunk is any number of events one after the other. */
+export function encodeEvent(event: SessionEvent): readonly Buffer[] {
   const payload = payloadOf(event);
   const header = Buffer.allocUnsafe(eventHeader);
   header.writeUInt8(kinds[event.kind], 0);
   header.writeUIntBE(event.at, 1, 6);
   header.writeUInt32BE(payload.length, 7);
-  return payload.length === 0 ? header : Buffer.concat([header, payload]);
+  return [header, payload];
 }
 
 /** Reads the events of a chunk. Throws GateError `malformed-message` when it is not made of them. */

@@ -148,20 +148,21 @@ export class Recording {
   }
 
   #append(event: SessionEvent): Promise<void> {
-    const encoded = encodeEvent(event);
+    const pieces = encodeEvent(event);
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
     const direction = directionOf(event.kind);
     const now = this.elapsedUs;
     const open = this.#open;
     if (
       open !== undefined &&
-      (open.direction !== direction || open.bytes + encoded.length > chunkBytes || now - open.begun > chunkUs)
+      (open.direction !== direction || open.bytes + length > chunkBytes || now - open.begun > chunkUs)
     ) {
       this.#closed.push(open);
       this.#open = undefined;
     }
     this.#open ??= newChunk(direction, now);
-    this.#open.parts.push(encoded);
-    this.#open.bytes += encoded.length;
+    this.#open.parts.push(...pieces);
+    this.#open.bytes += length;
     this.#patience ??= setTimeout(() => this.#impatient(), this.#o.patienceMs);
     this.#schedule();
     return this.#open.durable.promise;

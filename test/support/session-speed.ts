@@ -16,40 +16,46 @@ export interface SpeedFigures {
   readonly echoP50Ms: number;
   readonly echoP95Ms: number;
   readonly echoMaxMs: number;
-  /** The same in each of fifty sessions at once that type all the time. */
+  /** The same in each of many sessions at once that type all the time, and how many of them there were to the end. */
   readonly atOnce: number;
   readonly crowdP95Ms: number;
-  /** One session that prints: megabytes a second, and bytes that did not arrive. */
+  /** One session that prints: megabytes a second. */
   readonly megabytesPerSecond: number;
+  /** Bytes that did not arrive, in any session that printed. */
   readonly lost: number;
-  /** Growth of the gateway's resident memory while it prints: its most above what it was before. */
+  /** Growth of the gateway's resident memory while one session prints; most of it waits for the garbage collector. */
   readonly growthMiB: number;
+  /** The same while `printers` print at once, shared out among them. */
+  readonly growthEachMiB: number;
 }
 
-export async function measureSessions(
-  stack: Stack,
-  wanted: { readonly keys: number; readonly megabytes: number; readonly sessions: number },
-): Promise<SpeedFigures> {
+export interface SpeedWanted {
+  readonly keys: number;
+  /** What each session prints that does. */
+  readonly megabytes: number;
+  readonly printers: number;
+  readonly sessions: number;
+}
+
+export async function measureSessions(stack: Stack, wanted: SpeedWanted): Promise<SpeedFigures> {
   const image = await pullImage(stack.as('bob'));
   const run = startCli(['serve', '--config', join(stack.directory, 'talosgate.yaml')]);
   const client = clientOf(stack, 'bob', await portOf(run));
+  const several = (count: number, name: string): Promise<DebugSession[]> =>
+    beginSeveral(stack, client, image, count, name);
   try {
-    const one = await begin(stack, client, image, 'one');
+    const [one] = (await several(1, 'one')) as [DebugSession];
     const echoes = await echo(one, wanted.keys);
     const pid = run.process.pid ?? 0;
     // A first pass, so that what is measured is this output and not the warming up.
     await print(one, 5);
-    const before = await residentMiB(pid);
-    let most = before;
-    const probe = setInterval(() => void residentMiB(pid).then(now => (most = Math.max(most, now))), 50);
-    // The simulated shell counts no further than to ten million at a time.
-    const halves = [await print(one, wanted.megabytes / 2), await print(one, wanted.megabytes / 2)];
-    const total = (field: 'seconds' | 'lost' | 'bytes'): number => halves.reduce((sum, half) => sum + half[field], 0);
-    clearInterval(probe);
+    const idle = await residentMiB(pid);
+    const alone = await grown(pid, idle, () => printAll([one], wanted.megabytes));
     one.leave();
-    const crowd = await Promise.all(
-      Array.from({ length: wanted.sessions }, (_unused, index) => begin(stack, client, image, `crowd-${index}`)),
-    );
+    const printers = await several(wanted.printers, 'printer');
+    const together = await grown(pid, idle, () => printAll(printers, wanted.megabytes));
+    for (const session of printers) session.leave();
+    const crowd = await several(wanted.sessions, 'crowd');
     const all = (await Promise.all(crowd.map(session => echo(session, 40)))).flat();
     const atOnce = crowd.filter(session => session.status === undefined).length;
     for (const session of crowd) session.leave();
@@ -59,14 +65,50 @@ export async function measureSessions(
       echoMaxMs: quantile(echoes, 1),
       atOnce,
       crowdP95Ms: quantile(all, 0.95),
-      megabytesPerSecond: total('bytes') / 1e6 / total('seconds'),
-      lost: total('lost'),
-      growthMiB: most - before,
+      megabytesPerSecond: alone.result.bytes / 1e6 / alone.result.seconds,
+      lost: alone.result.lost + together.result.lost,
+      growthMiB: alone.growthMiB,
+      growthEachMiB: together.growthMiB / wanted.printers,
     };
   } finally {
     client.close();
     run.process.kill('SIGTERM');
     await once(run.process, 'exit');
+  }
+}
+
+/** So many sessions that are at their prompt; a few begin at a time. */
+async function beginSeveral(
+  stack: Stack,
+  client: DemoClient,
+  image: string,
+  count: number,
+  name: string,
+): Promise<DebugSession[]> {
+  const sessions: DebugSession[] = [];
+  for (let from = 0; from < count; from += 5) {
+    const nonces = Array.from({ length: Math.min(5, count - from) }, (_unused, index) => `${name}-${from + index}`);
+    sessions.push(...(await Promise.all(nonces.map(nonce => begin(stack, client, image, nonce)))));
+  }
+  return sessions;
+}
+
+/** What something does to the resident memory of a process: its most meanwhile above what it was once. */
+async function grown<Result>(
+  pid: number,
+  before: number,
+  work: () => Promise<Result>,
+): Promise<{ readonly result: Result; readonly growthMiB: number }> {
+  let most = before;
+  const probe = setInterval(() => {
+    void residentMiB(pid).then(now => {
+      most = Math.max(most, now);
+    });
+  }, 50);
+  try {
+    return { result: await work(), growthMiB: most - before };
+  } finally {
+    clearInterval(probe);
   }
 }
 
@@ -99,11 +141,24 @@ async function echo(session: DebugSession, keys: number): Promise<number[]> {
   return times;
 }
 
+interface Printed {
+  readonly seconds: number;
+  readonly lost: number;
+  readonly bytes: number;
+}
+
+/** Has all of them print at once. The simulated shell counts no further than to ten million at a time. */
+async function printAll(sessions: readonly DebugSession[], megabytes: number): Promise<Printed> {
+  const begun = performance.now();
+  const printed = await Promise.all(
+    sessions.map(async session => [await print(session, megabytes / 2), await print(session, megabytes / 2)]),
+  );
+  const total = (field: 'lost' | 'bytes'): number => printed.flat().reduce((sum, one) => sum + one[field], 0);
+  return { seconds: (performance.now() - begun) / 1000, lost: total('lost'), bytes: total('bytes') };
+}
+
 /** Numbers, line by line, so that one that is missing shows. */
-async function print(
-  session: DebugSession,
-  megabytes: number,
-): Promise<{ seconds: number; lost: number; bytes: number }> {
+async function print(session: DebugSession, megabytes: number): Promise<Omit<Printed, 'seconds'>> {
   // 9 bytes a line from 1,000,000 on, and 6,888,896 before.
   const last = Math.round((megabytes * 1e6) / 9);
   const expected = Array.from({ length: String(last).length }, (_unused, digits) => {
@@ -111,7 +166,6 @@ async function print(
     return from > last ? 0 : (Math.min(last, from * 10 - 1) - from + 1) * (digits + 3);
   }).reduce((sum, bytes) => sum + bytes, 0);
   session.text = '';
-  const begun = performance.now();
   session.type(`seq ${last}\r`);
   const echoed = `seq ${last}\r\n`.length;
   const tail = '/ # '.length;
@@ -128,8 +182,7 @@ async function print(
     () => `${bytes} of ${wanted} bytes`,
     600_000,
   );
-  const seconds = (performance.now() - begun) / 1000;
-  return { seconds, lost: wanted - bytes, bytes };
+  return { lost: wanted - bytes, bytes };
 }
 
 async function residentMiB(pid: number): Promise<number> {
