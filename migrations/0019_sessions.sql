@@ -106,7 +106,9 @@ END
 $$;
 
 -- What a reader sees: the ciphertext and the wrapped keys, which open nothing by themselves.
-CREATE VIEW session_list AS SELECT * FROM session;
+CREATE VIEW session_list AS
+  SELECT s.*, EXISTS (SELECT FROM approval AS a WHERE a.id = s.approval_id AND a.emergency) AS emergency
+  FROM session AS s;
 CREATE VIEW session_content AS SELECT session_id, seq, direction, ciphertext FROM session_chunk;
 GRANT SELECT ON session_list, session_content TO talosgate_reader;
 

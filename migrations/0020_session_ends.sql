@@ -39,9 +39,11 @@ $$;
 -- replica takes care of each. `recorded`: the log holds the end already, only this table does not.
 CREATE FUNCTION session_orphans(p_limit integer)
 RETURNS TABLE (
-  id uuid, boot_id uuid, approval_id text, principal text, cluster text, node text, resource text, recorded boolean)
+  id uuid, boot_id uuid, approval_id text, principal text, cluster text, node text, resource text, emergency boolean,
+  recorded boolean)
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = talosgate, pg_temp AS $$
   SELECT s.id, s.boot_id, s.approval_id, s.principal, s.cluster, s.node, s.resource,
+    EXISTS (SELECT FROM approval AS a WHERE a.id = s.approval_id AND a.emergency),
     EXISTS (
       SELECT FROM audit_entry AS e
       WHERE e.call_id = s.id::text AND e.kind IN ('session.ended', 'session.lost'))

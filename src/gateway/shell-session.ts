@@ -51,6 +51,7 @@ export async function startShell(
       cluster: leg.target.cluster,
       node: leg.target.node,
       resource: admitted.facts.resource,
+      emergency: leg.grant?.emergency === true,
     },
     { tty: String(admitted.facts.summary['spec.tty'] === true) },
     {

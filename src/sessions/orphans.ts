@@ -11,6 +11,7 @@ interface Row {
   readonly cluster: string;
   readonly node: string;
   readonly resource: string;
+  readonly emergency: boolean;
   readonly recorded: boolean;
 }
 
@@ -30,7 +31,7 @@ export async function endLostSessions(database: Pool, log: Pick<SessionLog, 'app
 }
 
 function lostRecord(row: Row): ReturnType<typeof sessionRecord> {
-  const { id, boot_id, approval_id, principal, cluster, node, resource } = row;
-  const facts = { id, approvalId: approval_id ?? undefined, principal, cluster, node, resource };
+  const { id, boot_id, approval_id, principal, cluster, node, resource, emergency } = row;
+  const facts = { id, approvalId: approval_id ?? undefined, principal, cluster, node, resource, emergency };
   return { ...sessionRecord('session.lost', facts, { boot: boot_id }), reason: 'gateway-lost' };
 }

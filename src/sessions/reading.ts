@@ -60,6 +60,7 @@ interface Row {
   readonly cluster: string;
   readonly node: string;
   readonly resource: string;
+  readonly emergency: boolean;
   readonly keys: string;
   readonly started_at: Date;
   readonly ended_at: Date | null;
@@ -124,6 +125,7 @@ function toView(row: Row): SessionView {
     cluster: row.cluster,
     node: row.node,
     resource: row.resource,
+    emergency: row.emergency,
     keys: JSON.parse(row.keys) as WrappedKey[],
     keysDigest: keysDigest(row.keys),
     startedAt: row.started_at.getTime(),

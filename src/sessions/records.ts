@@ -11,6 +11,8 @@ export interface SessionFacts {
   readonly node: string;
   /** What was approved, such as `debug/privileged`. */
   readonly resource: string;
+  /** Its person has started it alone; every record of it says so. */
+  readonly emergency: boolean;
 }
 
 /** Who did something to a session of somebody else, and from where. */
@@ -26,6 +28,7 @@ export function sessionRecord(
   details: NonNullable<AuditRecord['details']>,
   by?: { readonly principal: string; readonly action: string; readonly from: ActedFrom },
 ): AuditRecord {
+  const marked = facts.emergency ? { ...details, emergency: true } : details;
   return {
     ...by?.from,
     kind,
@@ -36,6 +39,6 @@ export function sessionRecord(
     cluster: facts.cluster,
     node: facts.node,
     resource: facts.resource,
-    details: by === undefined ? details : { user: facts.principal, ...details },
+    details: by === undefined ? marked : { user: facts.principal, ...marked },
   };
 }

@@ -18,12 +18,12 @@ export const orders: Statement = {
 };
 export const orphans: Statement = {
   name: 'session.orphans',
-  text: `SELECT id, boot_id, approval_id, principal, cluster, node, resource, recorded
+  text: `SELECT id, boot_id, approval_id, principal, cluster, node, resource, emergency, recorded
     FROM talosgate.session_orphans($1)`,
 };
 
-const fields = `id, approval_id, principal, cluster, node, resource, keys, started_at, ended_at, ended_as, end_cause,
-  exit_code, killed_by, kill_reason`;
+const fields = `id, approval_id, principal, cluster, node, resource, emergency, keys, started_at, ended_at, ended_as,
+  end_cause, exit_code, killed_by, kill_reason`;
 export const list: Statement = {
   name: 'session.list',
   text: `SELECT ${fields} FROM talosgate.session_list

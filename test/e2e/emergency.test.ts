@@ -69,6 +69,9 @@ describe('an emergency at the prompt for the reason', () => {
     expect(await cli('carol', 'reviews', 'close', id, '--finding', 'x')).toContain('is not over yet');
     session.leave();
     await until(async () => (await state(id)) === 'ended');
+    await until(async () => (await watch.records()).some(({ kind }) => kind === 'session.ended'));
+    const call = (await watch.records()).find(({ kind }) => kind === 'session.started')?.callId ?? '';
+    expect(await cli('carol', 'sessions', 'play', '--text', call)).toContain('# ');
     const about = (await watch.records()).filter(record => record.approvalId === id);
     expect(about.map(({ kind }) => kind)).toEqual(
       expect.arrayContaining([
@@ -78,10 +81,13 @@ describe('an emergency at the prompt for the reason', () => {
         'call.intent',
         'call.outcome',
         'approval.ended',
+        'session.started',
+        'session.chunk',
+        'session.replayed',
+        'session.ended',
       ]),
     );
-    const marked = about.filter(({ kind }) => !kind.startsWith('session.'));
-    for (const { kind, details } of marked) expect([kind, details?.['emergency']]).toEqual([kind, true]);
+    for (const { kind, details } of about) expect([kind, details?.['emergency']]).toEqual([kind, true]);
 
     // The next one of the same person waits for the review, which is not theirs to close.
     const again = new DebugSession(stack.as('bob'), debugSpec(image));
