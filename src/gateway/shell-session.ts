@@ -98,7 +98,8 @@ export async function startShell(
       clearTimeout(longest);
       clearTimeout(idle);
       // Ended from here: the caller's terminal gets a last line, and an exit code that is not 0.
-      if (result.endCause === 'gateway' && exitCode === undefined) endShell(call, result.status.message);
+      const endedHere = result.endCause === 'gateway' || result.endCause === 'audit';
+      if (endedHere && exitCode === undefined) endShell(call, result.status.message);
       stages.sessions.end(recording, { cause: settle(result).endCause, exitCode });
     },
   };
