@@ -3,6 +3,8 @@ import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { callApi } from '../../src/cli/client.ts';
+import { openRecording } from '../../src/cli/recording-stream.ts';
 import { followLogs, paths, reboot, version, worker } from '../support/calls.ts';
 import { DebugSession, type DebugSpec, debugSpec, pullImage } from '../support/debug-session.ts';
 import { vote } from '../support/http.ts';
@@ -62,6 +64,35 @@ describe('two replicas', () => {
     expect(runs()).toBe(1);
     for (const session of tries) session.leave();
     await until(() => stack.nodes.worker.control.openStreams() === 0);
+  });
+
+  test('let one watch and end a session that runs at the other, within two seconds', async () => {
+    const watch = await stack.watch();
+    const session = new DebugSession(stack.as('bob'), debugSpec(image, { env: { TEST: 'watched' } }));
+    expect(await vote(stack.api('carol'), await session.requestId())).toBe('approved');
+    await session.shows('# ');
+    const records = await watch.records();
+    const id = records.find(({ kind }) => kind === 'session.started')?.callId ?? '';
+    let seen = '';
+    const watching = (async () => {
+      const how = { watch: true, auditorKey: undefined, signal: AbortSignal.timeout(30_000) };
+      for await (const item of openRecording(other.api('carol'), id, how)) {
+        if (item.kind === 'event' && item.event.kind === 'output') seen += item.event.data.toString();
+      }
+    })();
+    await until(() => seen.includes('# '));
+    const typed = performance.now();
+    session.type('id\r');
+    await until(() => seen.includes('uid=0'));
+    expect(performance.now() - typed).toBeLessThan(4_000);
+    const killed = performance.now();
+    await callApi(other.api('carol'), 'POST', `/api/v1/sessions/${id}/kill`, { reason: 'from next door' });
+    expect(await session.exits()).toBe(1);
+
+    expect(performance.now() - killed).toBeLessThan(4_000);
+    expect(session.text).toContain('this session is ended by carol@example.com: "from next door"');
+    await until(() => stack.nodes.worker.control.openStreams() === 0);
+    await watching;
   });
 
   test('write one log without gaps', async () => {
