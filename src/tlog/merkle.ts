@@ -5,7 +5,9 @@ export type Hash = Buffer;
 export const hashBytes = 32;
 
 const leafPrefix = Buffer.of(0);
-const nodePrefix = Buffer.of(1);
+
+/** What a node is hashed from, put together in one place: hashing is over before anybody else comes. */
+const node = Buffer.alloc(1 + 2 * hashBytes, 1);
 
 /** Root of a tree without leaves: SHA-256 of nothing (RFC 6962 section 2.1). */
 export const emptyRoot: Hash = hash('sha256', '', 'buffer');
@@ -17,7 +19,11 @@ export function leafHash(body: Uint8Array): Hash {
 
 /** SHA-256(0x01 || left || right), RFC 6962 section 2.1. */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Hash {
-  return hash('sha256', Buffer.concat([nodePrefix, left, right]), 'buffer');
+  if (left.length !== hashBytes || right.length !== hashBytes)
+    return hash('sha256', Buffer.concat([node.subarray(0, 1), left, right]), 'buffer');
+  node.set(left, 1);
+  node.set(right, 1 + hashBytes);
+  return hash('sha256', node, 'buffer');
 }
 
 /** Root over hashes of equal height, of which there must be a power of two. */

@@ -85,8 +85,8 @@ function isSame(one: unknown, other: unknown): boolean {
 
 /** The time of a body as Postgres writes it in JSON, in UTC: without trailing zeros. */
 function postgresTime(iso: string): string {
-  const match = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})Z$/.exec(iso);
-  if (match === null) return iso;
-  const fraction = (match[2] ?? '').replace(/0+$/, '');
-  return `${match[1] ?? ''}${fraction === '' ? '' : `.${fraction}`}+00:00`;
+  if (iso.length !== 24 || !iso.endsWith('Z') || iso[19] !== '.') return iso;
+  let end = 23;
+  while (iso[end - 1] === '0') end--;
+  return `${iso.slice(0, end === 20 ? 19 : end)}+00:00`;
 }

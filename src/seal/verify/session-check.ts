@@ -65,7 +65,7 @@ export class SessionCheck {
     } else {
       const chunks = details['chunks'];
       if (kind === 'session.ended' && chunks !== undefined && Number(chunks) !== session.next)
-        say('gap', `the session ${id} ended after ${String(chunks)} pieces of recording, and ${session.next} are here`);
+        say('gap', `the session ${id} ended after ${Number(chunks)} pieces of recording, and ${session.next} are here`);
       session.ended = true;
     }
   }
