@@ -121,7 +121,7 @@ export function end(
   return { kind: 'ended', how: ended.how, message: ended.message, exitCode: 1, code: ended.code };
 }
 
-/** Prints one line as the gateway's own. */
+/** Prints one line as the gateway's own. Without a terminal it goes to a file or a program, as plain text. */
 export function say(terminal: HeldTerminal, line: string): void {
-  terminal.write(`talosgate: ${line}\r\n`);
+  terminal.write(`talosgate: ${line}${terminal.tty ? '\r\n' : '\n'}`);
 }

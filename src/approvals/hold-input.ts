@@ -53,8 +53,13 @@ export class HeldInput {
     for (;;) {
       editor.resize(this.#size?.width ?? 0);
       const input = await this.#next(signal);
-      if (input === undefined || input === 'gone') return input;
+      if (input === 'gone') return input;
       if (input === 'interrupt') return this.#leaveLine();
+      if (input === undefined) {
+        // Ended from here: what there is to say about that stands below what was typed.
+        this.#leaveLine();
+        return undefined;
+      }
       const { state, echo } = editor.type(input.data);
       this.#terminal.write(echo);
       if (state === 'left') return this.#leaveLine();

@@ -41,15 +41,20 @@ export function refuseShell(call: RunningCall, status: GrpcStatus, answered: boo
   refuse(call.incoming.stream, status);
 }
 
-/** Prints one line as the gateway's own on the caller's terminal, while the node's output goes there too. */
-export function showLine(call: RunningCall, line: string): void {
-  show(call, `\r\ntalosgate: ${line}\r\n`);
+/** Prints one line as the gateway's own where the node's output goes too; `before` puts the caller's terminal right. */
+export function showLine(call: RunningCall, line: string, before: string): void {
+  show(call, `${before}talosgate: ${line}${lineEnd(call)}`);
 }
 
 /** The last line and a failing exit code, on a stream that somebody else ends with its status. */
-export function endShell(call: RunningCall, message: string): void {
-  show(call, `talosgate: ${message}\r\n`);
+export function endShell(call: RunningCall, message: string, before = ''): void {
+  showLine(call, message, before);
   writeExit(call);
+}
+
+/** A caller without a terminal keeps what comes in a file or reads it with a program. */
+function lineEnd(call: RunningCall): string {
+  return call.facts?.summary['spec.tty'] === false ? '\n' : '\r\n';
 }
 
 function writeExit(call: RunningCall): void {

@@ -9,6 +9,7 @@ import type { RunningCall } from './calls.ts';
 import { endShell, showLine } from './held-debug.ts';
 import type { Leg } from './leg.ts';
 import type { SessionLimits } from './session-limits.ts';
+import { ShownTerminal } from './shown-terminal.ts';
 import type { Admitted, CallStages, Granted } from './stages.ts';
 
 /** Watches and records a debug stream while it is relayed. Call `over` in every case. */
@@ -43,6 +44,8 @@ export async function startShell(
   const stop = (why: string): void => {
     call.kill.abort(new GateError('conflict', `the debug session ${why}; run the same again to ask anew`));
   };
+  const tty = admitted.facts.summary['spec.tty'] === true;
+  const shown = new ShownTerminal(tty);
   const recording = await stages.sessions.begin(
     {
       id: call.id,
@@ -53,12 +56,12 @@ export async function startShell(
       resource: admitted.facts.resource,
       emergency: leg.grant?.emergency === true,
     },
-    { tty: String(admitted.facts.summary['spec.tty'] === true) },
+    { tty: String(tty) },
     {
       onKill: ({ by, reason }) => {
         // Free text of people goes to the terminal only: talosctl reads more into the words of a status.
         const why = reason === '' ? '' : `: "${printable(reason, 200)}"`;
-        showLine(call, `this session is ended by ${printable(by, 100)}${why}`);
+        showLine(call, `this session is ended by ${printable(by, 100)}${why}`, shown.putRight());
         stop('was ended by somebody else');
       },
       onFailure: error => call.kill.abort(error),
@@ -85,7 +88,10 @@ export async function startShell(
     onReply: async payload => {
       idle.refresh();
       const output = parseDebugOutput(payload);
-      if (output.kind === 'stdout') await recording.output({ kind: 'output', data: viewOf(output.data) });
+      if (output.kind === 'stdout') {
+        await recording.output({ kind: 'output', data: viewOf(output.data) });
+        shown.shows(output.data);
+      }
       if (output.kind !== 'exit') return;
       await recording.output({ kind: 'exit', code: output.code });
       exitCode = output.code;
@@ -99,7 +105,7 @@ export async function startShell(
       clearTimeout(idle);
       // Ended from here: the caller's terminal gets a last line, and an exit code that is not 0.
       const endedHere = result.endCause === 'gateway' || result.endCause === 'audit';
-      if (endedHere && exitCode === undefined) endShell(call, result.status.message);
+      if (endedHere && exitCode === undefined) endShell(call, result.status.message, shown.putRight());
       stages.sessions.end(recording, { cause: settle(result).endCause, exitCode });
     },
   };

@@ -45,6 +45,24 @@ async function state(id: string): Promise<string> {
   return ((await callApi(stack.api('carol'), 'GET', `/api/v1/approvals/${id}`)) as { state: string }).state;
 }
 
+test('a shell that is ended leaves the screen and the terminal as they were', async () => {
+  const spec = debugSpec(image, { env: { MODES: '\x1b[?1049h\x1b[?1000h\x1b[?25l' } });
+  const session = new DebugSession(stack.as('bob'), spec);
+  const id = await session.requestId();
+  expect(await vote(stack.api('carol'), id)).toBe('approved');
+  await session.shows('# ');
+  session.type('echo $MODES\r');
+  await session.shows('\x1b[?25l\r\n');
+  await session.shows(/\n[^\n]*# $/);
+  await revoke(id, 'wrong node');
+  expect(await session.exits()).toBe(1);
+  const last = session.text.slice(session.text.lastIndexOf('# ') + 2);
+  expect(last.slice(0, last.indexOf('talosgate: '))).toBe(
+    '\x1b[?1049l\x1b[?1000l\x1b[?25h\x1b>\x1b(B\x1b[0m\x1b7\x1b[r\x1b8\r\n',
+  );
+  session.leave();
+});
+
 test('a shell is ended within two seconds from another replica, with a last line and exit code 1', async () => {
   const session = new DebugSession(stack.as('bob'), debugSpec(image));
   const id = await session.requestId();
@@ -58,7 +76,7 @@ test('a shell is ended within two seconds from another replica, with a last line
   expect(performance.now() - before).toBeLessThan(2_000);
   expect(session.text).toMatch(
     new RegExp(
-      `talosgate: carol@example\\.com revoked approval ${id} and ended this; run the same again to ask anew\\r\\n$`,
+      `# \\r\\ntalosgate: carol@example\\.com revoked approval ${id} and ended this; run the same again to ask anew\\r\\n$`,
     ),
   );
   const records = await watch.kinds('approval.ended');
@@ -102,7 +120,7 @@ test('a shell on a node that is away says so, exits with 1, and the grant is sti
     expect(await session.exits()).toBe(1);
     expect(await session.ends()).toBe(14);
     expect(session.text).toMatch(
-      /talosgate: .*nothing was started, approval dbg-\S+ can still be used until .*run the same again\r\n$/,
+      /talosgate: .*nothing was started, approval dbg-\S+ can still be used until .*run the same again\n$/,
     );
     expect((await watch.kinds('call.deny'))[0]).toMatchObject({
       reason: 'node-unreachable',

@@ -11,7 +11,7 @@ import type { AuditWatch } from '../support/audit-watch.ts';
 import { type CliResult, cli as runCli } from '../support/cli.ts';
 import { DebugSession, type DebugSpec, debugSpec, pullImage } from '../support/debug-session.ts';
 import { vote } from '../support/http.ts';
-import { type OpenedRecording, openRecording } from '../support/recordings.ts';
+import { beginsWith, type OpenedRecording, openRecording } from '../support/recordings.ts';
 import { type Stack, startStack } from '../support/stack.ts';
 import { until } from '../support/until.ts';
 
@@ -192,7 +192,7 @@ describe('a recorded session', () => {
     expect(end.details).toMatchObject({ cause: 'audit' });
     const { output } = await opened(end.callId ?? '');
     const ofNode = shown.slice(0, shown.lastIndexOf('talosgate: '));
-    expect(output.toString().startsWith(ofNode)).toBe(true);
+    expect(beginsWith(output, ofNode)).toBe(true);
   });
 });
 

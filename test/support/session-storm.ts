@@ -12,7 +12,7 @@ import { startCli } from './cli.ts';
 import { DebugSession, debugSpec, pullImage } from './debug-session.ts';
 import { clientOf, portOf } from './gateway-kills.ts';
 import { vote } from './http.ts';
-import { openRecording } from './recordings.ts';
+import { beginsWith, openRecording } from './recordings.ts';
 import type { Stack } from './stack.ts';
 import { until } from './until.ts';
 
@@ -125,7 +125,7 @@ export async function stormSessions(options: StormOptions): Promise<StormFigures
       const recording = await openRecording({ url: stack.database.readerUrl }, key, one.callId);
       const shown = Buffer.from(one.shown);
       tally.shownBytes += shown.length;
-      if (!recording.output.subarray(0, shown.length).equals(shown)) tally.unrecorded += shown.length;
+      if (!beginsWith(recording.output, one.shown)) tally.unrecorded += shown.length;
       const reached = typedAtNode(stack, one);
       if (reached > recording.typed) tally.unrecorded += reached - recording.typed;
     }

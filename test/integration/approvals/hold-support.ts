@@ -49,7 +49,8 @@ export class HeldCaller {
   }
 
   lastLine(): string {
-    const lines = screenOf(this.terminal.printed, 500).filter(line => line !== '');
-    return lines.at(-1) ?? '';
+    const { tty, printed } = this.terminal;
+    const lines = tty ? screenOf(printed, 500) : printed.split('\n');
+    return lines.findLast(line => line !== '') ?? '';
   }
 }
