@@ -88,7 +88,6 @@ describe('two replicas', () => {
     const killed = performance.now();
     await callApi(other.api('carol'), 'POST', `/api/v1/sessions/${id}/kill`, { reason: 'from next door' });
     expect(await session.exits()).toBe(1);
-
     expect(performance.now() - killed).toBeLessThan(4_000);
     expect(session.text).toContain('this session is ended by carol@example.com: "from next door"');
     await until(() => stack.nodes.worker.control.openStreams() === 0);

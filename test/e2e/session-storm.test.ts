@@ -29,7 +29,7 @@ test('whatever becomes of gateway or database, every byte that anybody saw is re
     kills: 1,
     outages: 2,
     sessions: 4,
-    longestOutageMs: 4_000,
+    longestOutageMs: 1_000,
     patienceMs: 40_000,
   });
   await reaper.close();

@@ -73,7 +73,7 @@ export async function stormSessions(options: StormOptions): Promise<StormFigures
       if (kind === 'cutOff') stack.wire.cut();
       else stack.wire.swallow();
       // Every third is longer than any session can wait.
-      await sleep(round % 3 === 2 ? options.longestOutageMs : randomInt(200, 4_000));
+      await sleep(round % 3 === 2 ? options.longestOutageMs : randomInt(200, Math.min(4_000, options.longestOutageMs)));
       stack.wire.mend();
       tally[kind] += cases.length;
       for (const one of cases) one.disturbedAt = disturbedAt;
