@@ -58,6 +58,8 @@ export class Recording {
   #closed: OpenChunk[] = [];
   #scheduled = false;
   #batches = 0;
+  /** Chunks that are being written. */
+  readonly #flying = new Set<OpenChunk>();
   #nextSeq = 0;
   /** Batches that were begun, in order: none is told durable before the one ahead of it. */
   #turn: Promise<void> = Promise.resolve();
@@ -125,7 +127,8 @@ export class Recording {
     this.#failure = error;
     clearTimeout(this.#patience);
     this.#stop.abort();
-    for (const chunk of [...this.#closed, ...(this.#open === undefined ? [] : [this.#open])])
+    // Those under way too: the log keeps a record in memory while the database is away, and says nothing until it is back.
+    for (const chunk of [...this.#flying, ...this.#closed, ...(this.#open === undefined ? [] : [this.#open])])
       chunk.durable.reject(error);
     this.#closed = [];
     this.#open = undefined;
@@ -187,6 +190,7 @@ export class Recording {
     const batch = this.#closed.splice(0, batchChunks);
     if (batch.length === 0) return;
     this.#batches += 1;
+    for (const chunk of batch) this.#flying.add(chunk);
     const before = this.#turn;
     const written = this.#write(batch.map(chunk => this.#seal(chunk)));
     written.catch(() => undefined);
@@ -196,8 +200,8 @@ export class Recording {
         () => this.#settled(batch),
         (thrown: unknown) => {
           const error = GateError.from(thrown);
+          this.#land(batch);
           for (const chunk of batch) chunk.durable.reject(error);
-          this.#batches -= 1;
           this.fail(error);
         },
       );
@@ -205,7 +209,7 @@ export class Recording {
   }
 
   #settled(batch: readonly OpenChunk[]): void {
-    this.#batches -= 1;
+    this.#land(batch);
     if (this.#failure !== undefined) {
       for (const chunk of batch) chunk.durable.reject(this.#failure);
       return;
@@ -215,6 +219,11 @@ export class Recording {
     const waiting = this.#batches > 0 || this.#closed.length > 0 || this.#open !== undefined;
     this.#patience = waiting ? setTimeout(() => this.#impatient(), this.#o.patienceMs) : undefined;
     this.#schedule();
+  }
+
+  #land(batch: readonly OpenChunk[]): void {
+    this.#batches -= 1;
+    for (const chunk of batch) this.#flying.delete(chunk);
   }
 
   #impatient(): void {
