@@ -60,8 +60,7 @@ On either side alike, so it says nothing about the gateway; here the run shows l
 
 | case | what is missing |
 | --- | --- |
-${unmet.join('\n')}
-${noted.join('\n')}
+${[...unmet, ...noted].join('\n')}
 
 ## What cannot work through a gateway
 
