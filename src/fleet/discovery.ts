@@ -85,7 +85,7 @@ class ClusterDiscovery {
       cause = thrown;
       problems.push(`${GateError.from(thrown).message}; the last list stays in force`);
     }
-    const said = problems.join('; ');
+    const said = summary(problems);
     if (said !== '' && said !== this.#said) this.#o.report(this.#cluster.name, said, cause);
     this.#said = said;
   }
@@ -149,4 +149,12 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     const timer = setTimeout(end, ms);
     signal.addEventListener('abort', end);
   });
+}
+
+/** Members are many, and what is wrong with one is often wrong with all. */
+const mostTold = 20;
+
+function summary(problems: readonly string[]): string {
+  const more = problems.length - mostTold;
+  return [...problems.slice(0, mostTold), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }

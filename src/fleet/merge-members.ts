@@ -16,30 +16,32 @@ export const maxMembers = 1000;
 /**
  * What a cluster's own list adds to the configured nodes. A member that shares any name or address with a configured
  * node is that node and adds nothing to it: the configuration says how it is called, dialled and recognised. Members
- * whose name is none, that say no role, or that claim what another one has already, are left out.
+ * whose name is none, that say no role, or that claim a name or an address that another one claims too, are left out: a
+ * member that was taken over could otherwise take another one's place.
  */
 export function mergeMembers(
   configured: readonly NodeSettings[],
   members: readonly Member[],
   labels: Readonly<Record<string, string>>,
 ): MergedMembers {
-  const taken = new Set(configured.flatMap(keysOf));
-  const known = new Set(taken);
+  const known = new Set(configured.flatMap(keysOf));
   const nodes: NodeSettings[] = [];
   const problems: string[] = [];
-  // By name, so that the order of the list never decides who keeps an address that two of them claim.
-  for (const member of members.toSorted((a, b) => (a.hostname < b.hostname ? -1 : 1))) {
-    const node = nodeOf(member, labels);
-    const keys = keysOf(node);
-    if (keys.some(key => known.has(key))) continue;
+  const candidates = members
+    .toSorted((a, b) => (a.hostname < b.hostname ? -1 : 1))
+    .map(member => ({ member, node: nodeOf(member, labels) }))
+    .map(candidate => ({ ...candidate, keys: [...new Set(keysOf(candidate.node))] }))
+    .filter(({ keys }) => !keys.some(key => known.has(key)));
+  const claims = new Map<string, number>();
+  for (const key of candidates.flatMap(({ keys }) => keys)) claims.set(key, (claims.get(key) ?? 0) + 1);
+  for (const { member, node, keys } of candidates) {
     const problem = problemOf(
       member,
       node,
-      keys.find(key => taken.has(key)),
+      keys.find(key => (claims.get(key) ?? 0) > 1),
     );
     if (problem === undefined && nodes.length < maxMembers) {
       nodes.push(node);
-      for (const key of keys) taken.add(key);
     } else {
       problems.push(`member ${printable(member.hostname, 80)}: ${problem ?? `more than ${maxMembers} members`}`);
     }
@@ -63,7 +65,7 @@ function problemOf(member: Member, node: NodeSettings, claimed: string | undefin
     return 'its name is none that a node can have';
   if (node.addresses.length === 0) return 'it has no address';
   if (member.role === undefined) return 'it does not say whether it is a control-plane node or a worker';
-  if (claimed !== undefined) return `${claimed} belongs to another member already`;
+  if (claimed !== undefined) return `${claimed} is claimed by another member too`;
   return undefined;
 }
 

@@ -54,12 +54,15 @@ describe('mergeMembers', () => {
     expect(problems).toEqual([expect.stringMatching(problem)]);
   });
 
-  it('gives an address that two members claim to the first by name, whatever the order', () => {
+  it('leaves out both members that claim one address, so that neither takes the place of the other', () => {
     const both = [member('b', '10.0.0.1'), member('a', '10.0.0.1')];
     for (const members of [both, both.toReversed()]) {
       const { nodes, problems } = merged(members);
-      expect(nodes.map(({ name }) => name)).toEqual(['a']);
-      expect(problems).toEqual(['member b: 10.0.0.1 belongs to another member already']);
+      expect(nodes).toEqual([]);
+      expect(problems).toEqual([
+        'member a: 10.0.0.1 is claimed by another member too',
+        'member b: 10.0.0.1 is claimed by another member too',
+      ]);
     }
   });
 

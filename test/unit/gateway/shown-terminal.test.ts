@@ -28,7 +28,7 @@ describe('what puts a terminal right', () => {
     for (let at = 1; at < text.length; at += 1) {
       expect(after(text.slice(0, at), text.slice(at))).toBe(`\x1b[?1049l${plain}\r\n`);
     }
-    expect(after(...text)).toBe(`\x1b[?1049l${plain}\r\n`);
+    expect(after(...Array.from(text))).toBe(`\x1b[?1049l${plain}\r\n`);
     expect(after(`\x1b[?${'1;'.repeat(200)}`, '1049h\r\n')).toBe(plain);
   });
 
