@@ -6,7 +6,8 @@ export default defineConfig({
   test: {
     reporters: ['default', './test/support/totals-reporter.ts'],
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      // A property over random input may take seconds on a loaded machine.
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 } },
       {
         test: {
           name: 'integration',
