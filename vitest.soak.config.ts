@@ -11,6 +11,5 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 3_600_000,
     hookTimeout: 300_000,
-    passWithNoTests: true,
   },
 });
